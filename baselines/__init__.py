@@ -1,0 +1,1 @@
+"""The generators: oracle and cheats, the diffusion pipeline; their training; shipped weights."""

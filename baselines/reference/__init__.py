@@ -1,0 +1,1 @@
+"""The oracle and the cheats: reference methods that are always on the board."""

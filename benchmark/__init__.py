@@ -1,0 +1,1 @@
+"""The harness: protocols, method registry, sampling, evaluation, run directory."""

@@ -1,0 +1,1 @@
+"""Submissions, their validation and the static site."""

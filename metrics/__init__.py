@@ -1,0 +1,1 @@
+"""Every metric, its statistics, and the self-check that proves it."""
