@@ -82,13 +82,14 @@ class Cameras:
             fov: field of view, radians, horizontal and vertical (square images).
             target: the point looked at.
         """
-        yaw = torch.as_tensor(yaw, dtype=torch.float64).reshape(-1)
-        pitch = torch.as_tensor(pitch, dtype=torch.float64).reshape(-1)
-        yaw, pitch = torch.broadcast_tensors(yaw, pitch)
-        if bool((pitch.abs() >= math.pi / 2).any()):
+        azimuth = torch.as_tensor(yaw, dtype=torch.float64).reshape(-1)
+        elevation = torch.as_tensor(pitch, dtype=torch.float64).reshape(-1)
+        if bool((elevation.abs() >= math.pi / 2).any()):
             raise InvalidCameras("pitch must lie strictly between -pi/2 and pi/2; it is given in radians.")
         centre = torch.as_tensor(target, dtype=torch.float64)
-        direction = torch.stack([yaw.sin() * pitch.cos(), pitch.sin(), yaw.cos() * pitch.cos()], -1)
+        level = elevation.cos()
+        parts = azimuth.sin() * level, elevation.sin() + 0 * azimuth, azimuth.cos() * level
+        direction = torch.stack(parts, -1)
         return cls(look_at(centre + radius * direction, centre), pinhole(fov))
 
     def __len__(self) -> int:

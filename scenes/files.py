@@ -39,13 +39,13 @@ def atomic_write(path: str | os.PathLike[str], content: bytes | str) -> None:
             os.fsync(file.fileno())
         os.chmod(temporary, 0o644)  # mkstemp makes private files; results are for sharing
         os.replace(temporary, path)
+        _flush_folder(path.parent)
     except OSError as error:
         _discard(temporary)
         raise _explain(error, path) from error
     except BaseException:
         _discard(temporary)
         raise
-    _flush_folder(path.parent)
 
 
 def make_folder(path: str | os.PathLike[str]) -> Path:

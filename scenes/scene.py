@@ -123,9 +123,7 @@ def save_scene(path: str | os.PathLike[str], scene: Scene) -> None:
     Raises:
         WriteFailed: the disk is full or the folder cannot be written.
     """
-    header = {"schema": SCHEMA, "label": scene.label, "seed": scene.seed}
-    if scene.context is not None:
-        header["context"] = {"label": scene.context.label, "seed": scene.context.seed}
+    header = {"schema": SCHEMA} | _header(scene)
     atomic_write(path, save(_tensors(scene), metadata={"viewsweep": json.dumps(header, sort_keys=True)}))
 
 
@@ -158,6 +156,11 @@ def load_scene(path: str | os.PathLike[str]) -> Scene:
         raise InvalidScene(f"{path}: {error}") from error
 
 
+def _header(scene: Scene) -> dict[str, Any]:
+    own: dict[str, Any] = {"label": scene.label, "seed": scene.seed}
+    return own if scene.context is None else own | {"context": _header(scene.context)}
+
+
 def _tensors(scene: Scene, prefix: str = "") -> dict[str, Tensor]:
     parts: dict[str, Tensor | None] = {
         "rgb": scene.rgb,
@@ -167,13 +170,21 @@ def _tensors(scene: Scene, prefix: str = "") -> dict[str, Tensor]:
         "cam_to_world": None if scene.cameras is None else scene.cameras.cam_to_world,
         "intrinsics": None if scene.cameras is None else scene.cameras.intrinsics,
     }
-    found = {prefix + name: part.cpu().contiguous() for name, part in parts.items() if part is not None}
+    # cloned, because safetensors refuses tensors that share memory, as a scene and its context may
+    found = {
+        prefix + name: part.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for name, part in parts.items()
+        if part is not None
+    }
     if scene.context is not None:
         found |= _tensors(scene.context, prefix + "context.")
     return found
 
 
 def _scene(tensors: dict[str, Tensor], header: dict[str, Any]) -> Scene:
+    label, seed, context = (header.get(name) for name in ("label", "seed", "context"))
+    if any(type(number) not in (int, type(None)) for number in (label, seed)) or not isinstance(context or {}, dict):
+        raise InvalidScene(f"its header {header} must hold label and seed as integers and context as an object.")
     own = {name: part for name, part in tensors.items() if not name.startswith("context.")}
     if "rgb" not in own:
         raise InvalidScene("there is no tensor named rgb.")
@@ -189,15 +200,14 @@ def _scene(tensors: dict[str, Tensor], header: dict[str, Any]) -> Scene:
         depth=own.get("depth"),
         alpha=own.get("alpha"),
         normals=own.get("normals"),
-        label=header.get("label"),
-        seed=header.get("seed"),
-        context=_scene(nested, header.get("context") or {}) if nested else None,
+        label=label,
+        seed=seed,
+        context=_scene(nested, context or {}) if nested else None,
     )
 
 
 def _check_map(name: str, value: Tensor | None, shape: tuple[int, ...], dtype: torch.dtype) -> None:
     if value is not None and (tuple(value.shape) != shape or value.dtype != dtype):
         raise InvalidScene(
-            f"{name} is {value.dtype} with shape {list(value.shape)}; with this rgb it must be "
-            f"{dtype}, {list(shape)}."
+            f"{name} is {value.dtype} with shape {list(value.shape)}; with this rgb it must be {dtype}, {list(shape)}."
         )
