@@ -1,0 +1,339 @@
+"""What all metrics share: torchmetrics states that merge, and results, rows and definitions.
+
+A metric keeps what it measured as rows of numbers tagged with the scene's index, in states that
+torchmetrics concatenates across processes. Everything else is computed from these rows after they
+were put into one order, so that the numbers are the same bits whatever the order of updates, the
+number of workers, or how often the run was interrupted.
+
+    ViewsweepMetric     compute, results, rows, definitions
+      SceneMetric       update(scene, index), with features=... where it takes them; a mean over scenes
+      SetMetric         update(features, real=..., index=...); measured on the set of all pictures
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+from torchmetrics.utilities.data import dim_zero_cat
+
+from ..scenes.errors import UserError
+from ..scenes.scene import Scene
+from . import statistics
+from .features import Features
+from .result import Definition, MetricResult, Row
+
+__all__ = ["SceneMetric", "SetMetric", "ViewsweepMetric", "azimuth_deg"]
+
+Array = npt.NDArray[np.float64]
+OWN_SCENE = -1
+"""Scene index of a picture that belongs to no sweep: each such picture is a unit of its own."""
+
+
+class ViewsweepMetric(Metric):
+    """Base of all metrics: a `torchmetrics.Metric` that also reports intervals and reasons."""
+
+    is_differentiable = False
+    full_state_update = False  # so that states can be merged
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    version: ClassVar[int] = 1
+    unit: ClassVar[str] = ""
+    needs: ClassVar[frozenset[str]]
+    takes_features: ClassVar[bool] = False
+    """Whether it is made with a feature network's name, and updated with that network's features."""
+
+    def compute(self) -> Tensor:
+        """The headline number, float64.
+
+        Raises:
+            UserError: it could not be computed; `results()` says so without raising.
+        """
+        name, result = next(iter(self._results().items()))
+        if result.value is None:
+            raise UserError(f"{name}: {result.reason}")
+        return torch.tensor(result.value, dtype=torch.float64)
+
+    def results(self) -> dict[str, MetricResult]:
+        """Every number this metric yields, by metric id, the headline first."""
+        with self._all_processes():
+            return self._results()
+
+    def rows(self) -> list[Row]:
+        """The values of single scenes and views, sorted by metric, scene and view."""
+        with self._all_processes():
+            return self._rows()
+
+    @abstractmethod
+    def _results(self) -> dict[str, MetricResult]: ...
+
+    @abstractmethod
+    def _rows(self) -> list[Row]: ...
+
+    @abstractmethod
+    def _empty_states(self) -> dict[str, Tensor]:
+        """What each state looks like without any row; ranks that saw no scene gather these."""
+
+    @contextmanager
+    def _all_processes(self) -> Iterator[None]:
+        with self.sync_context(
+            dist_sync_fn=self.dist_sync_fn,
+            should_sync=self._to_sync and not self._is_synced,
+            should_unsync=self._should_unsync and not self._is_synced,
+        ):
+            yield
+
+    def _add_rows(self, *names: str) -> None:
+        for name in names:
+            self.add_state(name, default=[], dist_reduce_fx="cat")
+
+    def _gathered(self, name: str) -> Tensor:
+        """All rows of a state, whether a list of updates or, once merged, a tensor."""
+        held: Tensor | list[Tensor] = getattr(self, name)
+        return dim_zero_cat([self._empty_states()[name], *([held] if isinstance(held, Tensor) else held)])
+
+    def _sync_dist(self, *args: Any, **kwargs: Any) -> None:
+        # torchmetrics gathers a float32 vector from ranks without rows, which fits neither type nor shape
+        for name in self._empty_states():
+            setattr(self, name, [self._gathered(name)])
+        super()._sync_dist(*args, **kwargs)
+
+
+class SceneMetric(ViewsweepMetric):
+    """A metric measured scene by scene.
+
+    A subclass declares `_ids` and turns a scene into records, one for each thing measured: `view`
+    and `partner` say what (partner is the other view of a pair, else -1), then come the values in
+    the order of `_ids`, then those of `_extra`. A scene's value is the mean of its records, a
+    view's that of the records with this view; records with view -1 belong to the whole scene.
+    """
+
+    _ids: ClassVar[tuple[Definition, ...]]
+    _bounds: ClassVar[tuple[tuple[float, float], ...]]
+    _extra: ClassVar[int] = 0
+
+    records: list[Tensor]
+    unmeasured: list[Tensor]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._add_rows("records", "unmeasured")
+
+    @classmethod
+    def definitions(cls) -> dict[str, Definition]:
+        """What each id of this metric means."""
+        return {entry.id: entry for entry in cls._ids}
+
+    @classmethod
+    def _width(cls) -> int:
+        return 4 + len(cls._ids) + cls._extra
+
+    def _empty_states(self) -> dict[str, Tensor]:
+        return {
+            "records": torch.zeros(0, self._width(), dtype=torch.float64),
+            "unmeasured": torch.zeros(0, 2, dtype=torch.float64),
+        }
+
+    def _record(
+        self, index: int, views: Sequence[int], partners: Sequence[int], yaw_deg: Sequence[float], values: Tensor
+    ) -> None:
+        """Keep `values` [K, ids + extra] of scene `index`, measured at `views` against `partners`."""
+        if not bool(torch.isfinite(values).all()):
+            raise AssertionError(f"{type(self).__name__} measured a number that is not finite in scene {index}.")
+        head = torch.tensor([[index] * len(views), views, partners, yaw_deg], dtype=torch.float64).T
+        self.records.append(torch.cat([head, values.to("cpu", torch.float64)], 1))
+
+    def _skip(self, index: int, why: str) -> None:
+        self.unmeasured.append(torch.tensor([[index, WHY.index(why)]], dtype=torch.float64))
+
+    def _lacks(self, scene: Scene) -> str | None:
+        """The first thing of `needs` the scene does not have."""
+        held = {"depth": scene.depth, "cameras": scene.cameras, "label": scene.label}
+        return next((part for part in ("depth", "cameras", "label") if part in self.needs and held[part] is None), None)
+
+    def _table(self) -> Array:
+        """Records [K, 4 + values] in one order, each (scene, view, partner) once."""
+        table: Array = self._gathered("records").cpu().numpy().astype(np.float64)
+        table = np.take(table, np.lexsort(table.T[::-1]), axis=0)
+        if len(table) < 2:
+            return table
+        again = (table[1:, :3] == table[:-1, :3]).all(1)
+        differs = again & ~(table[1:] == table[:-1]).all(1)
+        if differs.any():
+            scene = int(table[1:][differs][0, 0])
+            raise ValueError(
+                f"Scene {scene} was given to {type(self).__name__} twice, with different content. "
+                "Every scene needs an index of its own."
+            )
+        first: Array = table[np.concatenate([[True], ~again])]
+        return first
+
+    def _reasons(self) -> tuple[int, str]:
+        """How many scenes were not measured, and why."""
+        rows = sorted({(int(scene), int(why)) for scene, why in self._gathered("unmeasured").tolist()})
+        phrases = []
+        for code, why in enumerate(WHY):
+            scenes = [scene for scene, reason in rows if reason == code]
+            if scenes:
+                which = f"scene {scenes[0]}" if len(scenes) == 1 else f"{len(scenes)} scenes (first: {scenes[0]})"
+                phrases.append(f"{which}: {REASONS[why]}")
+        return len({scene for scene, _ in rows}), "; ".join(phrases)
+
+    def _definitions(self) -> dict[str, Definition]:
+        return self.definitions()
+
+    def _results(self) -> dict[str, MetricResult]:
+        table = self._table()
+        skipped, reason = self._reasons()
+        measured = np.unique(table[:, 0])
+        results = {}
+        for column, name in enumerate(self._definitions()):
+            if len(measured) == 0:
+                results[name] = MetricResult.not_run(reason or "no scene was given.", skipped)
+            elif skipped:
+                count = f"{skipped} of {skipped + len(measured)} scenes could not be measured"
+                results[name] = MetricResult.failed(f"{count}; {reason}", skipped + len(measured))
+            else:
+                values = [statistics.mean(table[table[:, 0] == scene, 4 + column].tolist()) for scene in measured]
+                interval = statistics.mean_interval(values, bounds=self._bounds[column])
+                results[name] = MetricResult.ok(statistics.mean(values), interval, len(values))
+        return results
+
+    def _rows(self) -> list[Row]:
+        table = self._table()
+        rows = []
+        for column, name in enumerate(self._definitions()):
+            for scene in np.unique(table[:, 0]):
+                own = table[table[:, 0] == scene]
+                rows.append(Row(int(scene), name, -1, math.nan, statistics.mean(own[:, 4 + column].tolist())))
+                for view in np.unique(own[own[:, 1] >= 0, 1]):
+                    seen = own[own[:, 1] == view]
+                    value = statistics.mean(seen[:, 4 + column].tolist())
+                    rows.append(Row(int(scene), name, int(view), float(seen[0, 3]), value))
+        return rows
+
+
+class SetMetric(ViewsweepMetric):
+    """A metric of the set of all generated pictures, against reference pictures or on its own.
+
+    Args:
+        network: name of the feature network, part of the metric's id.
+    """
+
+    _bound: ClassVar[tuple[float, float]]
+    _description: ClassVar[str]
+    _keeps: ClassVar[str]  # the matrix of `Features` it works on
+    takes_features = True
+
+    fake: list[Tensor]
+    fake_scene: list[Tensor]
+    real: list[Tensor]
+    real_scene: list[Tensor]
+
+    def __init__(self, network: str = "tabletop") -> None:
+        super().__init__()
+        self.network = network
+        # matrices lie flat in the states: processes without pictures do not know their width
+        self._add_rows("fake", "fake_scene", "real", "real_scene")
+
+    @classmethod
+    def definitions(cls, network: str = "tabletop") -> dict[str, Definition]:
+        """What the id of this metric means, with features of `network`."""
+        name = f"{cls.name}[{network}]"
+        return {name: Definition(name, cls.title, cls.version, cls.unit, cls.higher_is_better, cls._description)}
+
+    def update(self, features: Features, *, real: bool = False, index: int | Tensor | None = None) -> None:
+        """Add pictures.
+
+        Args:
+            features: of N pictures.
+            real: whether they are the reference.
+            index: the scene all of them show, or one scene a picture, int64 [N]; without it each
+                picture counts as a scene of its own, which is right for unrelated pictures only.
+
+        Raises:
+            ValueError: a width other than that of the pictures before, or indices that do not fit.
+        """
+        if real and "reference" not in self.needs:
+            return
+        rows: Tensor = getattr(features, self._keeps)
+        scene = torch.as_tensor(OWN_SCENE if index is None else index, dtype=torch.int64).cpu()
+        if scene.ndim > 1 or (scene.ndim == 1 and len(scene) != len(rows)):
+            raise ValueError(f"index has shape {list(scene.shape)} for {len(rows)} pictures.")
+        if index is not None and bool((scene < 0).any()):
+            raise ValueError("a scene's index cannot be negative.")
+        for name in ("fake", "real"):
+            held = getattr(self, name)
+            before = len(held) and held[0].numel() // len(getattr(self, f"{name}_scene")[0])
+            if before and before != rows.shape[1]:
+                raise ValueError(f"{self._keeps} has {rows.shape[1]} columns; that of earlier pictures had {before}.")
+        if len(rows):
+            kind = "real" if real else "fake"
+            getattr(self, kind).append(rows.reshape(-1).clone())
+            getattr(self, f"{kind}_scene").append(scene.expand(len(rows)).clone())
+
+    def _empty_states(self) -> dict[str, Tensor]:
+        flat, index = torch.zeros(0, dtype=torch.float32), torch.zeros(0, dtype=torch.int64)
+        return {"fake": flat, "fake_scene": index, "real": flat, "real_scene": index}
+
+    def _pictures(self, kind: str) -> tuple[Array, npt.NDArray[np.int64]]:
+        """Float64 features [N, D] in one order, and the unit (scene) of each, numbered from 0, [N]."""
+        scene = self._gathered(f"{kind}_scene").cpu().numpy()
+        if len(scene) == 0:
+            return np.zeros((0, 0)), np.zeros(0, dtype=np.int64)
+        rows = self._gathered(kind).cpu().numpy().reshape(len(scene), -1)
+        # ties within a scene are broken by content, for no one promises an order of updates
+        digest = [hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in rows]
+        order = sorted(range(len(scene)), key=lambda row: (scene[row], digest[row]))
+        scene = scene[order]
+        fresh = np.concatenate([[True], (scene[1:] != scene[:-1]) | (scene[1:] == OWN_SCENE)])
+        return rows[order].astype(np.float64), np.cumsum(fresh) - 1
+
+    def _results(self) -> dict[str, MetricResult]:
+        (name,) = self.definitions(self.network)
+        fake, unit = self._pictures("fake")
+        real, real_unit = self._pictures("real")
+        if len(fake) == 0:
+            return {name: MetricResult.not_run("no generated pictures were given.")}
+        if "reference" in self.needs and len(real) == 0:
+            return {name: MetricResult.not_run("no reference pictures were given.", len(fake))}
+        return {name: self._measure(fake, unit, real, real_unit)}
+
+    def _rows(self) -> list[Row]:
+        return []
+
+    @abstractmethod
+    def _measure(
+        self, fake: Array, unit: npt.NDArray[np.int64], real: Array, real_unit: npt.NDArray[np.int64]
+    ) -> MetricResult:
+        """The result for features [N, D] of units (scenes) [N] against the reference's."""
+
+    def _ok(self, value: float, deleted: Sequence[float], groups: npt.NDArray[np.int64], n: int) -> MetricResult:
+        """A result with the jackknife interval; `groups` [units] says which unit was left out when."""
+        sizes = np.bincount(groups).tolist() if len(deleted) else []
+        return MetricResult.ok(value, statistics.jackknife_interval(value, deleted, sizes, bounds=self._bound), n)
+
+
+WHY = ("depth", "cameras", "label", "views")
+REASONS = {
+    "depth": "there is no depth; a method that has it returns it from `generate`",
+    "cameras": "the cameras are unknown",
+    "label": "no class was asked for",
+    "views": "a single view has no pair to compare",
+}
+
+
+def azimuth_deg(yaw: Tensor) -> list[float]:
+    """Azimuths in radians as degrees in [-180, 180)."""
+    degrees = torch.rad2deg(yaw.to(torch.float64))
+    return ((degrees + 180.0) % 360.0 - 180.0).tolist()

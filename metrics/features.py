@@ -1,0 +1,114 @@
+"""Feature networks: what turns pictures into the vectors and class probabilities of the set metrics.
+
+Any object with the four members of `FeatureNetwork` will do. Its name goes into the metric's id
+(`fid[tabletop]`), for numbers from different networks cannot be compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+
+__all__ = ["FeatureNetwork", "Features", "extract"]
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """What a network says about N pictures.
+
+    Args:
+        embedding: float32, [N, D].
+        log_probabilities: natural logarithm of the class probabilities, float32, [N, C].
+
+    Raises:
+        ValueError: shapes that do not fit together, or an embedding that is not finite.
+    """
+
+    embedding: Tensor
+    log_probabilities: Tensor
+
+    def __post_init__(self) -> None:
+        shapes = f"embedding {list(self.embedding.shape)}, log_probabilities {list(self.log_probabilities.shape)}"
+        if self.embedding.ndim != 2 or self.log_probabilities.ndim != 2:
+            raise ValueError(f"Features are two matrices, [N, D] and [N, C]; got {shapes}.")
+        if len(self.embedding) != len(self.log_probabilities):
+            raise ValueError(f"Features must have one row a picture in both matrices; got {shapes}.")
+        for name in ("embedding", "log_probabilities"):
+            object.__setattr__(self, name, getattr(self, name).detach().to("cpu", torch.float32))
+        if not bool(torch.isfinite(self.embedding).all()):
+            row = int(torch.nonzero(~torch.isfinite(self.embedding).all(1))[0, 0])
+            raise ValueError(f"The embedding of picture {row} is not finite.")
+        if bool((torch.isnan(self.log_probabilities) | (self.log_probabilities > 1e-3)).any()):
+            raise ValueError("log_probabilities must be logarithms of probabilities: at most 0, and numbers.")
+
+    def __len__(self) -> int:
+        return len(self.embedding)
+
+    def __getitem__(self, rows: slice | Sequence[int] | Tensor) -> Features:
+        return Features(self.embedding[rows], self.log_probabilities[rows])
+
+    @staticmethod
+    def cat(parts: Sequence[Features]) -> Features:
+        """The rows of all parts, in order."""
+        return Features(
+            torch.cat([part.embedding for part in parts]), torch.cat([part.log_probabilities for part in parts])
+        )
+
+
+@runtime_checkable
+class FeatureNetwork(Protocol):
+    """A network in evaluation mode: each picture's row depends on that picture alone."""
+
+    @property
+    def name(self) -> str:
+        """Short name that goes into metric ids."""
+        ...
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the weights."""
+        ...
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes, in the order of the probabilities."""
+        ...
+
+    def __call__(self, images: Tensor) -> Features:
+        """Features of uint8 sRGB pictures [N, H, W, 3]."""
+        ...
+
+
+def extract(network: FeatureNetwork, images: Tensor, batch_size: int = 64) -> Features:
+    """Features of all `images`, a batch at a time.
+
+    Rows are those of any other batch size up to float32 rounding. For bit-identical numbers in
+    spite of interruptions extract scene by scene, so that batches always hold the same pictures.
+
+    Args:
+        network: the feature network.
+        images: uint8 sRGB, [N, H, W, 3], at least one.
+        batch_size: pictures at once; bounds the memory.
+
+    Raises:
+        ValueError: images of another type or shape, none at all, or a network that returns
+            another number of rows.
+    """
+    if images.ndim != 4 or images.shape[-1] != 3 or images.dtype != torch.uint8:
+        raise ValueError(
+            f"images are {images.dtype} with shape {list(images.shape)}; they must be uint8, [N, H, W, 3]."
+        )
+    if len(images) == 0 or batch_size < 1:
+        raise ValueError(f"{len(images)} images in batches of {batch_size}: at least one of each is needed.")
+    parts = []
+    with torch.inference_mode():
+        for batch in torch.split(images, batch_size):
+            part = network(batch)
+            if len(part) != len(batch):
+                raise ValueError(f"{network.name} returned {len(part)} rows for {len(batch)} images.")
+            parts.append(part)
+    return Features.cat(parts)  # outside inference mode, so that these are ordinary tensors

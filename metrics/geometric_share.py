@@ -1,0 +1,151 @@
+"""`GeometricShare`: do the depth maps of neighbouring views describe one and the same solid? (C3)
+
+Definition. Every surface pixel p of view i is carried into its neighbour j by i's depth. The point
+that j's own depth shows there is carried back into i, to pixel p' at z-depth d'. The pixel
+*passes* where it comes home:
+
+    |p' - p| < 1 px * H / 256   and   |d' - d| / d < 1 %
+
+(the geometric check of multi-view stereo; Yao et al., "MVSNet", ECCV 2018). The share is
+
+    passed / max(tested, surface / 2)
+
+Tested are all surface pixels of i except those that no depth map could be blamed for:
+
+    - out of j's frame;
+    - on a mixed footprint of j, such as a silhouette (see `warping`);
+    - hidden in j, *and view i bears out what hides them*: the occluder is carried back into i and
+      must not stand in plain view before what i shows there. Where i sees past the claimed
+      occluder the two depth maps contradict each other, and the pixel has failed.
+
+A point that stands before what j shows, or in j's empty background, is never excused: j would have
+seen it. At most half of the surface may be excused, so a method gains nothing from depth that
+flickers, leaves the frame or hides itself. A view without any surface scores 0.
+
+Each pair of neighbours counts in both directions, the loop is closed where the sweep is a circle;
+a scene's value is the mean over its directed pairs, a view's over those with it as target. At
+64x64 the threshold is a quarter of a pixel and the tabletop oracle reaches 0.98 at 15 degrees.
+
+When it misleads. Colours play no part. A solid of revolution turned about its axis is the same
+solid, so depth that ignores the camera passes there; `warp_psnr` sees that.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ..scenes.scene import Scene
+from . import statistics
+from .base import SceneMetric, azimuth_deg
+from .pairs import adjacent_pairs
+from .result import Definition
+from .warping import REFERENCE_HEIGHT, Surfaces, both_ways, lift, project, warp
+
+__all__ = ["CURVE_PIXELS", "CURVE_TOLERANCES", "GeometricShare", "geometric_shares"]
+
+PIXELS = 1.0  # at the reference height
+TOLERANCE = 0.01
+MAXIMUM_EXCUSED = 0.5
+OCCLUDER_TOLERANCE = 0.005
+"""How far before i's surface an occluder may stand, relative: half of what a pixel may be off, lest
+a surface that is slightly off passes for its own occluder."""
+
+CURVE_PIXELS = (0.25, 0.5, 1.0, 2.0, 4.0)
+CURVE_TOLERANCES = (0.005, 0.01, 0.02)
+
+
+class GeometricShare(SceneMetric):
+    """Share of surface pixels whose depth survives the round trip to the neighbouring view.
+
+    Example:
+        >>> from viewsweep.scenes import sweep360, tabletop
+        >>> metric = GeometricShare()
+        >>> metric.update(tabletop.sample(7).render(sweep360(24), 64), index=0)
+        >>> bool(metric.compute() > 0.95)
+        True
+    """
+
+    name = "geometric_share"
+    title = "Geometric agreement"
+    version = 1
+    unit = "share"
+    higher_is_better = True
+    needs = frozenset({"depth", "cameras"})
+
+    _ids = (
+        Definition(
+            "geometric_share",
+            title,
+            version,
+            unit,
+            True,
+            "Share of surface pixels whose depth agrees with the neighbouring view after a round trip "
+            "(within 1 px at 256 px and 1 % of depth); legitimate occlusions are left out. 0 to 1.",
+        ),
+    )
+    _bounds = ((0.0, 1.0),)
+    _extra = len(CURVE_PIXELS) * len(CURVE_TOLERANCES)
+
+    def update(self, scene: Scene, index: int) -> None:
+        """Measure `scene`, the protocol's scene number `index`."""
+        lacking = self._lacks(scene) or ("views" if scene.views < 2 else None)
+        if lacking or scene.cameras is None:
+            self._skip(index, lacking or "cameras")
+            return
+        pairs = adjacent_pairs(scene.cameras)
+        targets = [view for pair in pairs for view in pair]
+        sources = [view for a, b in pairs for view in (b, a)]
+        yaw = azimuth_deg(scene.cameras.yaw)
+        self._record(index, targets, sources, [yaw[view] for view in targets], geometric_shares(scene, pairs))
+
+    def curve(self) -> dict[tuple[float, float], float]:
+        """The share at other thresholds: (pixels at 256 px, relative depth) -> mean over scenes.
+
+        Which pixels are tested is decided at the headline's thresholds; empty before any scene.
+        """
+        with self._all_processes():
+            table = self._table()
+        keys = [(pixels, tolerance) for pixels in CURVE_PIXELS for tolerance in CURVE_TOLERANCES]
+        scenes = sorted(set(table[:, 0].tolist()))
+        return {
+            key: statistics.mean([statistics.mean(table[table[:, 0] == scene, 5 + k].tolist()) for scene in scenes])
+            for k, key in enumerate(keys)
+            if scenes
+        }
+
+
+def geometric_shares(scene: Scene, pairs: list[tuple[int, int]]) -> Tensor:
+    """The share of each pair in both directions, then its curve, float64, [2 P, 1 + 15].
+
+    Args:
+        scene: with depth and cameras.
+        pairs: views (a, b); rows 2k and 2k + 1 have a and b as target.
+    """
+    surfaces = Surfaces(scene)
+    size = torch.tensor([surfaces.width, surfaces.height], dtype=torch.float64)
+    scale = surfaces.height / REFERENCE_HEIGHT
+    rows = []
+    for targets, sources in both_ways(pairs, surfaces):
+        out = warp(surfaces, targets, sources)
+        depth = surfaces.depth[targets]
+        seen = lift(surfaces.cameras, sources, out.uv, out.found.depth)
+        back_uv, back_depth = project(surfaces.cameras, targets, seen)
+        distance = ((back_uv - surfaces.uv[targets]) * size).square().sum(-1).sqrt()
+        off = (back_depth - depth).abs() / depth
+        passed = (distance < PIXELS * scale) & (off < TOLERANCE)  # false where the source is not solid
+
+        hidden = out.found.solid & (out.found.depth <= (1 - TOLERANCE) * out.depth)
+        behind = surfaces.lookup(targets, back_uv)
+        exposed = behind.empty | (behind.solid & (behind.depth > (1 + OCCLUDER_TOLERANCE) * back_depth))
+        decided = out.found.solid | out.found.empty
+        tested = decided & ~(hidden & ~exposed & ~passed)
+
+        least = (1 - MAXIMUM_EXCUSED) * surfaces.listed[targets].sum(1).double()
+        total = torch.maximum(tested.sum(1).double(), least).clamp(min=1)
+        columns = [passed.sum(1) / total]
+        for pixels in CURVE_PIXELS:
+            for tolerance in CURVE_TOLERANCES:
+                columns.append((tested & (distance < pixels * scale) & (off < tolerance)).sum(1) / total)
+        rows.append(torch.stack(columns, 1))
+    return torch.cat(rows)
