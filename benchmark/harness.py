@@ -1,0 +1,444 @@
+"""The whole way: protocol and methods to scenes, scenes to results, results to a report.
+
+Each stage looks at what is on disk, does what is missing and writes its file in one step, so any of
+them can be killed and started again. Reports stand on a higher floor, so `run` is handed the
+function that writes one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..scenes.errors import UserError, ViewsweepError, WriteFailed
+from ..scenes.files import atomic_write
+from .environment import environment_record
+from .evaluation import Evaluated, evaluate_methods
+from .fingerprint import sha256_file, sha256_json, source_fingerprint
+from .lock import hold, holder
+from .method_record import MethodRecord
+from .metric_catalogue import check_metrics
+from .progress import Progress
+from .protocol import Protocol, load_protocol, protocol_from_record
+from .registry import Method, check_device, find_method, is_own
+from .results import changed_files
+from .run_directory import RUN_SCHEMA, RunDirectory, now
+from .sampling import sample_method
+
+__all__ = ["Outcome", "Report", "evaluate", "report", "run", "sample", "status"]
+
+Report = Callable[[Path], Path]
+"""Writes the report of a run directory and returns where."""
+
+
+@dataclass
+class Outcome:
+    """What a command left on disk.
+
+    Args:
+        directory: the run directory.
+        results: the content of `results.json`; None when nothing was evaluated.
+        report: the report, where one was asked for.
+        failures: scenes no number rests on, one sentence each.
+        unreadable: those among them whose file could not be read.
+        idle: True when there was nothing left to do.
+    """
+
+    directory: Path
+    results: dict[str, Any] | None = None
+    report: Path | None = None
+    failures: list[str] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
+    idle: bool = True
+
+
+def run(
+    protocol: str | Protocol,
+    methods: Sequence[str],
+    out: str | Path | None = None,
+    *,
+    scenes: int | None = None,
+    device: str = "cpu",
+    batch_size: int = 8,
+    fresh: bool = False,
+    report: Report | None = None,
+    command: str = "viewsweep.run(...)",
+    progress: Progress | None = None,
+) -> Outcome:
+    """Sample, evaluate and report; what is already there is kept.
+
+    Args:
+        protocol: a shipped protocol's name, or the path to a ``.yaml`` file.
+        methods: registered names, ``module:Class`` or ``file.py``.
+        out: the run directory; ``runs/<protocol>`` by default.
+        scenes: another number of scenes than the protocol's; that gives another protocol hash.
+        device: `cpu` or `cuda`, for the methods; scores are computed on the CPU.
+        batch_size: scenes a method is asked for at once; they do not depend on it.
+        fresh: start over: delete what an earlier run left for these methods.
+        report: writes the report; None leaves it out.
+        command: what was typed, for the record.
+
+    Raises:
+        UserError: an unknown name, a faulty protocol, a folder in use or that cannot be written.
+    """
+    with _work(protocol, methods, out, scenes, device, batch_size, fresh, command, "run", progress) as work:
+        work.sample()
+        work.evaluate()
+        if report is not None:
+            work.report(report)
+        work.commit()
+        return work.outcome
+
+
+def sample(
+    protocol: str | Protocol,
+    methods: Sequence[str],
+    out: str | Path | None = None,
+    *,
+    scenes: int | None = None,
+    device: str = "cpu",
+    batch_size: int = 8,
+    fresh: bool = False,
+    command: str = "viewsweep.sample(...)",
+    progress: Progress | None = None,
+) -> Outcome:
+    """Only the first stage of `run`: scenes on disk."""
+    with _work(protocol, methods, out, scenes, device, batch_size, fresh, command, "sample", progress) as work:
+        work.sample()
+        work.finish("sampled")
+        return work.outcome
+
+
+def evaluate(
+    directory: str | Path, *, command: str = "viewsweep.evaluate(...)", progress: Progress | None = None
+) -> Outcome:
+    """Measure the scenes of a run, or any scenes in ``directory/scenes/<method>/*.safetensors``.
+
+    Without a protocol, what can be computed is, and the rest says why not. Files that cannot be
+    read are counted as failed and named in the outcome.
+
+    Raises:
+        UserError: there are no scenes, or the directory is in use or cannot be written.
+    """
+    place = RunDirectory(directory)
+    if not place.methods():
+        raise UserError(
+            f"{place.path}: there are no scenes to evaluate.",
+            hint=f"They are looked for in {place.path}/scenes/<method>/*.safetensors.",
+        )
+    place.probe()
+    with hold(place.path, "evaluate"):
+        place.tidy()
+        record = place.read_run()
+        resolved = None
+        if record is not None and record.get("protocol") is not None:
+            resolved = protocol_from_record(record["protocol"], place.run_json)
+        work = _Work(place, resolved, [], "cpu", 1, command, progress or Progress(), record)
+        with work.guarded():
+            work.evaluate()
+            work.commit()
+        return work.outcome
+
+
+def report(directory: str | Path, write: Report) -> Path:
+    """Write the report of a directory that has been evaluated.
+
+    Raises:
+        UserError: there are no results yet, or the directory is in use.
+    """
+    place = RunDirectory(directory)
+    if not place.results_json.exists():
+        raise UserError(f"{place.path}: there is no results.json yet.", hint="Run `viewsweep evaluate` on it first.")
+    with hold(place.path, "report"):
+        place.manifest.unlink(missing_ok=True)
+        path = write(place.path)
+        place.write_manifest()
+    return path
+
+
+def status(directory: str | Path) -> dict[str, Any]:
+    """How far a run is: its state, who works on it, scenes done, asked for and failed by method.
+
+    `state` is started, sampled, complete, failed or cancelled as recorded, or `interrupted` when it
+    was started and nobody is at work any more.
+
+    Raises:
+        UserError: there is no run.
+    """
+    place = RunDirectory(directory)
+    record = place.read_run()
+    if record is None and not place.methods():
+        raise UserError(f"{place.path}: there is no run here.", hint="Start one with `viewsweep run`.")
+    record = record or {}
+    at_work = holder(place.path)
+    state = record.get("status", "scenes only")
+    if state == "started" and at_work is None:
+        state = "interrupted"
+    protocol = record.get("protocol") or {}
+    found = {}
+    for name in dict.fromkeys([*record.get("methods", {}), *place.methods()]):
+        made = MethodRecord.read(place.method_folder(name) / "method.json")
+        count = sum(1 for _ in place.method_folder(name).glob("*.safetensors"))
+        found[name] = {
+            "scenes": count,
+            "requested": protocol.get("scenes", count),
+            "failed": {} if made is None else {str(index): reason for index, reason in made.failed.items()},
+            "seconds": None if made is None else made.seconds,
+        }
+    return {
+        "directory": str(place.path),
+        "state": state,
+        "reason": record.get("reason"),
+        "holder": at_work,
+        "protocol": {key: protocol.get(key) for key in ("name", "version", "hash")} if protocol else None,
+        "methods": found,
+        "results": place.results_json.exists(),
+        "report": place.report_html.exists(),
+        "committed": place.manifest.exists(),
+        "command": record.get("command"),
+    }
+
+
+@contextmanager
+def _work(
+    protocol: str | Protocol,
+    methods: Sequence[str],
+    out: str | Path | None,
+    scenes: int | None,
+    device: str,
+    batch_size: int,
+    fresh: bool,
+    command: str,
+    purpose: str,
+    progress: Progress | None,
+) -> Iterator[_Work]:
+    """Check everything that can be checked beforehand, take the lock, and record how it ends."""
+    if batch_size < 1:
+        raise UserError(f"--batch-size {batch_size}: at least one scene at a time.")
+    if not methods:
+        raise UserError("No method was named.", hint="`viewsweep list methods` shows them.")
+    if isinstance(protocol, Protocol):
+        resolved = protocol if scenes is None else protocol.with_scenes(scenes)
+    else:
+        resolved = load_protocol(protocol, scenes=scenes)
+    check_device(device)
+    known = {name: find_method(name) for name in methods if not is_own(name)}  # a wrong name costs nothing yet
+    place = RunDirectory(out if out is not None else Path("runs") / resolved.name)
+    place.probe()
+    with hold(place.path, purpose):
+        place.tidy()
+        chosen = _distinct(
+            [known[name] if name in known else find_method(name, device, batch_size) for name in methods]
+        )
+        record = _earlier(place, resolved, [method.name for method in chosen], fresh)
+        work = _Work(place, resolved, chosen, device, batch_size, command, progress or Progress(), record)
+        with work.guarded():
+            yield work
+
+
+def _distinct(methods: list[Method]) -> list[Method]:
+    found: dict[str, Method] = {}
+    for method in methods:
+        other = found.setdefault(method.name, method)
+        if other.origin != method.origin:
+            raise UserError(f"Two methods are named '{method.name}': {other.origin} and {method.origin}. Rename one.")
+    return list(found.values())
+
+
+def _earlier(place: RunDirectory, protocol: Protocol, methods: list[str], fresh: bool) -> dict[str, Any] | None:
+    """`run.json` of an earlier run of the same protocol, if this one may go on with it."""
+    try:
+        record = place.read_run()
+    except ViewsweepError:
+        if not fresh:
+            raise
+        place.start_over(methods, everything=True)
+        return None
+    theirs = None if record is None else (record.get("protocol") or {}).get("hash")
+    if fresh:
+        place.start_over(methods, everything=theirs not in (None, protocol.hash))
+        return None
+    if record is not None and theirs != protocol.hash:
+        asked = f"{protocol.name} with {protocol.scenes} scenes"
+        held = record.get("protocol") or {}
+        raise UserError(
+            f"{place.path}: holds a run of {held.get('name')} with {held.get('scenes')} scenes "
+            f"(hash {str(theirs)[:12]}); asked for is {asked} (hash {protocol.hash[:12]}).",
+            hint="Choose another --out, or --fresh to start over.",
+        )
+    return record
+
+
+class _Work:
+    """One command's work on one run directory, under its lock."""
+
+    def __init__(
+        self,
+        place: RunDirectory,
+        protocol: Protocol | None,
+        methods: list[Method],
+        device: str,
+        batch_size: int,
+        command: str,
+        progress: Progress,
+        record: dict[str, Any] | None,
+    ) -> None:
+        self.place, self.protocol, self.methods = place, protocol, methods
+        self.device, self.batch_size, self.command, self.progress = device, batch_size, command, progress
+        self.outcome = Outcome(place.path)
+        self._record = record
+        self._evaluated: Evaluated | None = None
+
+    @contextmanager
+    def guarded(self) -> Iterator[None]:
+        """Write into `run.json` how it ended when it ends badly."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            self._give_up("cancelled", "interrupted from the keyboard")
+            raise
+        except Exception as error:
+            self._give_up("failed", " ".join(f"{type(error).__name__}: {error}".split()))
+            raise
+
+    def sample(self) -> None:
+        assert self.protocol is not None
+        requests = self.protocol.requests()
+        for method in self.methods:
+            sampled = sample_method(
+                self.place,
+                self.protocol,
+                requests,
+                method,
+                device=self.device,
+                batch_size=self.batch_size,
+                progress=self.progress,
+                begin=self._begin,
+            )
+            self.outcome.failures += [
+                f"{method.name}: scene {index}: {reason}" for index, reason in sorted(sampled.failed.items())
+            ]
+
+    def evaluate(self) -> None:
+        names = self._method_names()
+        began = time.monotonic()
+        done = evaluate_methods(self.place, self.protocol, names, progress=self.progress, begin=self._begin)
+        if not done.cached:
+            self._timing("evaluate", time.monotonic() - began)
+        changes = changed_files(self.place, done.results, done.rows)
+        if changes:
+            self._begin()
+        for path, content in changes:
+            atomic_write(path, content)
+        self._evaluated = done
+        self.outcome.failures = done.failures
+        self.outcome.results = done.results
+        self.outcome.unreadable = done.unreadable
+        self.finish("complete")
+
+    def report(self, write: Report) -> None:
+        """Write the report unless the one that is there was made from exactly these files."""
+        assert self._evaluated is not None
+        memo = self.place.cache / "report.key"
+        key = sha256_json(
+            {
+                "files": {
+                    path.name: sha256_file(path)
+                    for path in (self.place.run_json, self.place.results_json, self.place.per_scene)
+                },
+                "scenes": {str(path): value for path, value in self._evaluated.hashes.items()},
+                "source": source_fingerprint("reports"),
+            }
+        )
+        page = self.place.report_html
+        if page.exists() and memo.exists() and memo.read_text() == f"{key} {sha256_file(page)}":
+            self.outcome.report = page
+            return
+        self.outcome.idle = False
+        self.place.manifest.unlink(missing_ok=True)
+        self.progress.say("writing the report")
+        self.outcome.report = write(self.place.path)
+        atomic_write(memo, f"{key} {sha256_file(page)}")
+
+    def finish(self, state: str) -> None:
+        """Record that the stage is over; an idle call leaves `run.json` as it is."""
+        if self.outcome.idle and self._record is not None and self._record.get("status") in (state, "complete"):
+            return
+        record = self._begin()
+        record |= {"status": state, "finished": now(), "methods": self._described(record)}
+        record.pop("reason", None)
+        self.place.write_run(record)
+        self.place.log(state)
+
+    def commit(self) -> None:
+        """Write the manifest, which says that everything above is whole."""
+        self.place.write_manifest(self._evaluated.hashes if self._evaluated else None)
+
+    def _begin(self) -> dict[str, Any]:
+        """Something will change: take the mark of completeness away and say so in `run.json`."""
+        if not self.outcome.idle and self._record is not None:
+            return self._record
+        if self.protocol is not None:
+            check_metrics(self.protocol)
+        self.outcome.idle = False
+        earlier = self._record or {}
+        record = {
+            "schema": RUN_SCHEMA,
+            "status": "started",
+            "protocol": None if self.protocol is None else self.protocol.record,
+            "methods": {},
+            "command": self.command,
+            "environment": environment_record(self.device),
+            "started": earlier.get("started") or now(),
+            "finished": None,
+            "timings": earlier.get("timings", {}),
+        }
+        record["methods"] = earlier.get("methods", {}) | {
+            method.name: {"info": None, "seconds": None}
+            for method in self.methods
+            if method.name not in earlier.get("methods", {})
+        }
+        self.place.manifest.unlink(missing_ok=True)
+        self.place.write_run(record)
+        self.place.log("started", command=self.command)
+        self._record = record
+        return record
+
+    def _described(self, record: dict[str, Any]) -> dict[str, Any]:
+        described = {}
+        for name in dict.fromkeys([*record["methods"], *self._method_names()]):
+            made = MethodRecord.read(self.place.method_folder(name) / "method.json")
+            described[name] = {
+                "info": None if made is None else made.info,
+                "seconds": None if made is None else made.seconds,
+            }
+        return described
+
+    def _method_names(self) -> list[str]:
+        """Every method with scenes here; under a protocol, those drawn for it."""
+        if self.protocol is None:
+            return self.place.methods()
+        names = {method.name for method in self.methods}
+        for name in self.place.methods():
+            made = MethodRecord.read(self.place.method_folder(name) / "method.json")
+            if made is not None and made.protocol == self.protocol.hash:
+                names.add(name)
+        return sorted(names)
+
+    def _timing(self, stage: str, seconds: float) -> None:
+        record = self._begin()
+        record["timings"] = record["timings"] | {stage: round(seconds, 3)}
+
+    def _give_up(self, state: str, reason: str) -> None:
+        if self.outcome.idle:
+            return  # nothing was changed yet
+        try:
+            assert self._record is not None
+            self.place.write_run(self._record | {"status": state, "reason": reason, "finished": now()})
+            self.place.log(state, reason=reason)
+        except WriteFailed:
+            return  # the disk that is full is the reason already on its way up

@@ -1,0 +1,201 @@
+"""All metrics over the scenes of one method, each picture and each scene looked at once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ..scenes.errors import UserError
+from ..scenes.scene import Scene
+from .determinism import EVALUATION_THREADS, deterministic
+from .metric_catalogue import catalogue, definitions, make, needs_features, update
+from .progress import Progress
+from .protocol import Protocol
+from .reference_set import reference_features
+from .results import TableRow
+from .sampling import mismatch
+
+if TYPE_CHECKING:
+    from ..metrics.features import FeatureNetwork, Features
+    from ..metrics.result import MetricResult
+
+__all__ = ["Measured", "Measurement", "MethodMeasurement"]
+
+DEFAULT_NETWORK = "tabletop"
+PICTURES_AT_ONCE = 64  # through the feature network; part of what makes the bits
+
+
+@dataclass
+class Measured:
+    """What was measured of one method.
+
+    Args:
+        results: metric id to result, as in `results.json`.
+        definitions: metric id to what it means.
+        rows: values of single scenes and views.
+        unreadable: index of each scene whose file is there but cannot be used, and why.
+    """
+
+    results: dict[str, dict[str, Any]] = field(default_factory=dict)
+    definitions: dict[str, dict[str, Any]] = field(default_factory=dict)
+    rows: list[TableRow] = field(default_factory=list)
+    unreadable: dict[int, str] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "results": self.results,
+            "definitions": self.definitions,
+            "rows": [list(row) for row in self.rows],
+            "unreadable": {str(index): reason for index, reason in self.unreadable.items()},
+        }
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> Measured:
+        rows: list[TableRow] = [tuple(row) for row in content["rows"]]
+        unreadable = {int(index): reason for index, reason in content["unreadable"].items()}
+        return cls(content["results"], content["definitions"], rows, unreadable)
+
+
+class Measurement:
+    """What all methods of an evaluation share: metrics, feature network, reference features."""
+
+    def __init__(self, protocol: Protocol | None, progress: Progress) -> None:
+        self.protocol = protocol
+        self.metrics = catalogue()
+        self._requests = None if protocol is None else protocol.requests()
+        self.network, self.no_network = _network(protocol)
+        self.reference: Features | None = None
+        if protocol is not None and self.network is not None and self._wants_reference():
+            with deterministic(EVALUATION_THREADS):
+                self.reference = reference_features(protocol, self.network, progress)
+
+    @property
+    def wanted(self) -> dict[str, int | None]:
+        """Metrics to compute, in the order of reports, each with the version asked for, if one is."""
+        if self.protocol is None:
+            return dict.fromkeys(self.metrics)
+        return {name: self.protocol.metrics[name] for name in self.metrics if name in self.protocol.metrics}
+
+    @property
+    def network_name(self) -> str:
+        named = self.protocol.features.network if self.protocol and self.protocol.features else None
+        return named or DEFAULT_NETWORK
+
+    def mismatch(self, scene: Scene, index: int) -> str | None:
+        """Why `scene` is not the protocol's scene `index`; None when it is, or there is no protocol."""
+        return None if self._requests is None else mismatch(scene, self._requests[index])
+
+    @contextmanager
+    def method(self, requested: int) -> Iterator[MethodMeasurement]:
+        with deterministic(EVALUATION_THREADS):
+            yield MethodMeasurement(self, requested)
+
+    def _wants_reference(self) -> bool:
+        return any("reference" in self.metrics[name].needs for name in self.wanted)
+
+
+class MethodMeasurement:
+    """The metrics of one method: scenes go in, `measured` comes out."""
+
+    def __init__(self, shared: Measurement, requested: int) -> None:
+        self._shared, self._requested = shared, requested
+        self._seen: dict[int, tuple[int | None, int | None]] = {}
+        self._unreadable: dict[int, str] = {}
+        self._refused: dict[str, MetricResult] = {}
+        self._metrics: dict[str, Any] = {}
+        for name, asked in shared.wanted.items():
+            refusal = self._refusal(name, asked)
+            if refusal is not None:
+                self._refused[name] = refusal
+            else:
+                self._metrics[name] = make(shared.metrics[name], shared.network_name, shared.reference)
+
+    def add(self, index: int, scene: Scene) -> None:
+        """Measure one scene."""
+        from ..metrics.features import extract
+
+        self._seen[index] = (scene.seed, scene.label)
+        network = self._shared.network
+        features = None if network is None else extract(network, scene.rgb, PICTURES_AT_ONCE)
+        for name, metric in self._metrics.items():
+            if name in self._refused:
+                continue
+            try:
+                update(metric, scene, index, features)
+            except Exception as error:
+                # one metric that breaks must not take the others with it, and must not average the rest
+                self._refuse(name, f"scene {index}: {type(error).__name__}: {error}")
+
+    def fail(self, index: int, reason: str) -> None:
+        """Count a scene whose file is there but cannot be used."""
+        self._unreadable[index] = reason
+
+    def measured(self, missing: dict[int, str]) -> Measured:
+        """Results of all metrics; `missing` are the scenes that have no file."""
+        from ..metrics.result import MetricResult
+
+        found = Measured(unreadable=self._unreadable)
+        lost = len(missing) + len(self._unreadable)
+        for name in self._shared.wanted:
+            meant = definitions(self._shared.metrics[name], self._shared.network_name)
+            found.definitions |= {key: entry.to_json() for key, entry in meant.items()}
+            results: dict[str, MetricResult] = {}
+            if not self._seen:
+                results = dict.fromkeys(meant, MetricResult.failed(f"none of {lost} scenes could be drawn or read."))
+            elif name not in self._refused:
+                try:
+                    results = self._metrics[name].results()
+                    found.rows += self._rows(self._metrics[name])
+                except Exception as error:
+                    self._refuse(name, f"{type(error).__name__}: {error}")
+            if name in self._refused and self._seen:
+                results = dict.fromkeys(meant, self._refused[name])
+            found.results |= {key: result.to_json() for key, result in results.items()}
+        return found
+
+    def _refusal(self, name: str, asked: int | None) -> MetricResult | None:
+        from ..metrics.result import MetricResult
+
+        metric = self._shared.metrics[name]
+        if asked is not None and asked != metric.version:
+            return MetricResult.not_run(f"the protocol asks for version {asked}; this viewsweep has {metric.version}.")
+        if needs_features(metric) and self._shared.network is None:
+            return MetricResult.not_run(self._shared.no_network)
+        if "reference" in metric.needs and self._shared.reference is None:
+            return MetricResult.not_run("there is no reference set; a protocol names one.")
+        return None
+
+    def _refuse(self, name: str, reason: str) -> None:
+        from ..metrics.result import MetricResult
+
+        self._refused[name] = MetricResult.failed(" ".join(reason.split()), len(self._seen))
+
+    def _rows(self, metric: Any) -> list[TableRow]:
+        rows: list[TableRow] = []
+        for row in metric.rows():
+            seed, label = self._seen[row.index]
+            yaw = None if math.isnan(row.yaw_deg) else row.yaw_deg
+            rows.append((row.index, seed, label, row.metric, row.view, yaw, row.value))
+        return rows
+
+
+def _network(protocol: Protocol | None) -> tuple[FeatureNetwork | None, str]:
+    """The feature network, or None and the reason why there is none."""
+    from ..metrics.tabletop_network import load_tabletop_network
+
+    if protocol is not None and protocol.features is None:
+        return None, f"the protocol {protocol.name} names no feature network."
+    try:
+        network = load_tabletop_network()
+    except UserError as error:
+        return None, str(error)
+    asked = None if protocol is None or protocol.features is None else protocol.features.sha256
+    if asked is not None and network.sha256 != asked:
+        return None, (
+            f"the protocol asks for the {network.name} network {asked[:12]}; "
+            f"installed is {network.sha256[:12]}, whose numbers cannot be compared."
+        )
+    return network, ""

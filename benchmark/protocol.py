@@ -1,0 +1,193 @@
+"""`Protocol`: what is drawn, from where, and how it is measured; versioned and hashed.
+
+Numbers with different protocol hashes are never put in one column. The hash is sha256 over the
+canonical JSON of the resolved content, defaults filled in; the description alone stays outside.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, PrivateAttr, ValidationError, field_validator
+
+from ..scenes.cameras import Cameras
+from ..scenes.errors import UnknownName, UnreadableFile, UserError
+from ..scenes.generator import Request
+from ..scenes.sweeps import FOV, RADIUS, grid_3x9, sweep360
+from .fingerprint import sha256_json
+from .strict_yaml import StrictModel, load_strict
+
+__all__ = ["Grid3x9", "Protocol", "Sweep360", "load_protocol", "protocol_from_record", "protocol_names"]
+
+FOLDER = Path(__file__).parent / "protocols"
+
+
+class Sweep360(StrictModel):
+    """A full circle of `views` cameras at one pitch, starting in front."""
+
+    kind: Literal["sweep360"]
+    views: int = Field(ge=2, le=720)
+    pitch_deg: float = Field(default=0.0, gt=-90, lt=90)
+    radius: float = Field(default=RADIUS, gt=0, le=100)
+    fov_deg: float = Field(default=math.degrees(FOV), gt=0, lt=180)
+
+    def cameras(self) -> Cameras:
+        pitch, fov = math.radians(self.pitch_deg), math.radians(self.fov_deg)
+        return sweep360(self.views, pitch, radius=self.radius, fov=fov)
+
+
+class Grid3x9(StrictModel):
+    """ivid's 3x9 grid, or the prefix of it that is a full grid of `views` cameras."""
+
+    kind: Literal["grid_3x9"]
+    views: Literal[1, 9, 15, 21, 27] = 27
+    radius: float = Field(default=RADIUS, gt=0, le=100)
+    fov_deg: float = Field(default=math.degrees(FOV), gt=0, lt=180)
+
+    def cameras(self) -> Cameras:
+        return grid_3x9(radius=self.radius, fov=math.radians(self.fov_deg))[: self.views]
+
+
+class Reference(StrictModel):
+    """The images that set metrics compare with: `images` renders from the reference split.
+
+    Their cameras are those of the sweep in turn, so that both sets hold the same share of each view.
+    """
+
+    images: int = Field(ge=2, le=1_000_000)
+    split: Literal["reference"] = "reference"
+    poses: Literal["sweep"] = "sweep"
+
+
+class FeatureNetworkByHash(StrictModel):
+    """The network behind `fid[network]` and its like; other weights are another protocol."""
+
+    network: Literal["tabletop"]
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+
+class Protocol(StrictModel):
+    """What a run draws and measures; see the files in `benchmark/protocols`.
+
+    Args:
+        dataset: the world the scenes come from; `tabletop` is embedded.
+        size: image height and width in pixels.
+        scenes: how many scenes; scene i has the i-th seed of the split.
+        sweep: the cameras every scene is drawn from.
+        labels: `cyclic` asks for class i mod 10, `none` asks for no class.
+        metrics: name of each metric to its version.
+    """
+
+    schema_: Literal["viewsweep.protocol/1"] = Field(alias="schema")
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")
+    version: int = Field(ge=1)
+    description: str = ""
+    dataset: Literal["tabletop"]
+    split: Literal["test"] = "test"
+    size: int = Field(ge=8, le=4096)
+    scenes: int = Field(ge=1, le=100_000)
+    sweep: Annotated[Sweep360 | Grid3x9, Field(discriminator="kind")]
+    labels: Literal["cyclic", "none"]
+    reference: Reference | None = None
+    features: FeatureNetworkByHash | None = None
+    metrics: dict[str, int] = Field(min_length=1)
+
+    _declared_scenes: int | None = PrivateAttr(default=None)
+
+    @field_validator("metrics")
+    @classmethod
+    def _versions_count_from_one(cls, metrics: dict[str, int]) -> dict[str, int]:
+        wrong = [name for name, version in metrics.items() if version < 1]
+        if wrong:
+            raise ValueError(f"versions count from 1, but {', '.join(wrong)} is below")
+        return metrics
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """Everything the hash covers, as plain JSON values."""
+        return self.model_dump(mode="json", by_alias=True, exclude={"description"})
+
+    @cached_property
+    def hash(self) -> str:
+        """sha256 of the canonical JSON of `content`, 64 hexadecimal digits."""
+        return sha256_json(self.content)
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What `run.json` keeps: the content, its hash, and what the command line overrode."""
+        overrides = {}
+        if self._declared_scenes is not None:
+            overrides["scenes"] = {"declared": self._declared_scenes, "used": self.scenes}
+        return {**self.content, "description": self.description, "hash": self.hash, "overrides": overrides}
+
+    def with_scenes(self, scenes: int) -> Protocol:
+        """The same protocol with another number of scenes; it has another hash."""
+        if scenes == self.scenes:
+            return self
+        if not 1 <= scenes <= 100_000:
+            raise UserError(f"--scenes {scenes}: a run has between 1 and 100000 scenes.")
+        copy = Protocol.model_validate({**self.content, "description": self.description, "scenes": scenes})
+        copy._declared_scenes = self._declared_scenes or self.scenes
+        return copy
+
+    def cameras(self) -> Cameras:
+        return self.sweep.cameras()
+
+    def requests(self) -> list[Request]:
+        """One request a scene, by index; seed and label follow from the index alone."""
+        from ..scenes import tabletop
+
+        if self.scenes > len(tabletop.TEST_SEEDS):
+            raise UserError(f"{self.name}: {self.scenes} scenes; the test split has {len(tabletop.TEST_SEEDS)}.")
+        cameras, classes = self.cameras(), len(tabletop.CLASSES)
+        return [
+            Request(
+                index=index,
+                seed=tabletop.TEST_SEEDS[index],
+                cameras=cameras,
+                size=self.size,
+                label=index % classes if self.labels == "cyclic" else None,
+            )
+            for index in range(self.scenes)
+        ]
+
+
+def protocol_names() -> list[str]:
+    """The shipped protocols, sorted."""
+    return sorted(path.stem for path in FOLDER.glob("*.yaml"))
+
+
+def load_protocol(name: str, *, scenes: int | None = None) -> Protocol:
+    """A shipped protocol by name, or one of your own by the path to its ``.yaml`` file.
+
+    Raises:
+        UnknownName: no shipped protocol of that name; the nearest are offered.
+        UserError: the file is missing or faulty; each fault comes with its line.
+    """
+    if name.endswith((".yaml", ".yml")):
+        protocol = load_strict(Path(name), Protocol)
+    elif name in protocol_names():
+        protocol = load_strict(FOLDER / f"{name}.yaml", Protocol)
+    else:
+        raise UnknownName("protocol", name, protocol_names(), hint="A path to a .yaml file works as well.")
+    return protocol if scenes is None else protocol.with_scenes(scenes)
+
+
+def protocol_from_record(record: dict[str, Any], where: Path) -> Protocol:
+    """The protocol that `run.json` at `where` keeps; its hash is checked."""
+    content = {key: value for key, value in record.items() if key not in ("hash", "overrides")}
+    try:
+        protocol = Protocol.model_validate(content)
+    except ValidationError as error:
+        raise UnreadableFile(
+            f"{where}: its protocol is not one this version knows.", hint="Update viewsweep."
+        ) from error
+    if protocol.hash != record.get("hash"):
+        raise UnreadableFile(f"{where}: its protocol does not have the hash written beside it; it was edited.")
+    override = (record.get("overrides") or {}).get("scenes")
+    if override:
+        protocol._declared_scenes = override["declared"]
+    return protocol

@@ -1,0 +1,223 @@
+"""Drawing the scenes of a protocol with one method, one file a scene, from where it stopped.
+
+Batches are cut by index, not by what is missing: networks round differently in batches of another
+make-up, and a run that was killed shall end with the bits of one that was not. A batch with a
+missing scene is therefore drawn whole, and what it already has on disk stays.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from ..scenes.errors import UserError, ViewsweepError
+from ..scenes.files import make_folder
+from ..scenes.generator import Generator, Request
+from ..scenes.scene import Scene, load_scene, save_scene
+from .determinism import deterministic
+from .method_record import MethodRecord, info_record
+from .progress import Progress
+from .protocol import Protocol
+from .registry import Method
+from .run_directory import RunDirectory
+
+__all__ = ["Sampled", "mismatch", "sample_method"]
+
+POSE_TOLERANCE = 1e-6  # room for a method that keeps its cameras in float32
+
+
+@dataclass
+class Sampled:
+    """How drawing one method's scenes went.
+
+    Args:
+        drawn: how many scenes were drawn now.
+        failed: index of each scene that could not be drawn, and why.
+        record: what `method.json` now says.
+    """
+
+    method: str
+    drawn: int = 0
+    failed: dict[int, str] = field(default_factory=dict)
+    record: MethodRecord | None = None
+
+
+def sample_method(
+    run: RunDirectory,
+    protocol: Protocol,
+    requests: Sequence[Request],
+    method: Method,
+    *,
+    device: str,
+    batch_size: int,
+    progress: Progress,
+    begin: Callable[[], object],
+) -> Sampled:
+    """Draw what is missing of one method's scenes.
+
+    A scene whose drawing raises is counted as failed with its reason and the others go on; a
+    generator that cannot be loaded fails all of its scenes. `begin` is called before anything on
+    disk changes.
+
+    Raises:
+        UserError: the folder holds scenes of another protocol or of a method that has changed.
+        WriteFailed: the disk refused a scene; the ones before are kept.
+    """
+    folder = run.method_folder(method.name)
+    record_file = folder / "method.json"
+    record = _open_record(run, protocol, method)
+    missing = [request for request in requests if not _is_done(run, method.name, request)]
+    result = Sampled(method.name, record=record)
+    fingerprint = method.fingerprint()
+    unchanged = fingerprint is not None and record.fingerprint == fingerprint
+    if not missing and unchanged:
+        return result
+    if len(missing) == len(requests):
+        record.info, record.sessions = None, []  # nothing there that could be mixed up
+    record.failed = {}
+    begin()
+    make_folder(folder)
+    try:
+        generator = method.load(device, batch_size)
+        info = info_record(generator.info())
+    except Exception as error:
+        run.log("method failed", method=method.name, reason=_reason(error))
+        record.failed = {request.index: f"the method could not be loaded: {_reason(error)}" for request in missing}
+        record.write(record_file)
+        progress.say(f"{method.name}: could not be loaded: {_reason(error)}")
+        result.failed = record.failed
+        return result
+    record.accept(info)
+    record.fingerprint = fingerprint
+    if not missing:
+        record.write(record_file)
+        return result
+    session: dict[str, Any] = {"device": device, "batch_size": batch_size, "scenes": 0, "seconds": 0.0}
+    record.sessions.append(session)
+    record.write(record_file)
+    progress.stage(f"sample {method.name}", len(missing))
+    wanted = {request.index for request in missing}
+    with deterministic():
+        for batch in _batches(requests, batch_size):
+            if not wanted & {request.index for request in batch}:
+                continue
+            began = time.monotonic()
+            for request, scene in _draw(generator, batch, wanted, run.log):
+                if request.index not in wanted:
+                    continue
+                reason = scene if isinstance(scene, str) else mismatch(scene, request, needs_depth=info["has_depth"])
+                if reason is None and isinstance(scene, Scene):
+                    save_scene(run.scene_file(method.name, request.index), scene)
+                    session["scenes"] += 1
+                else:
+                    record.failed[request.index] = reason or ""
+                    run.log("scene failed", method=method.name, index=request.index, reason=reason)
+                    progress.say(f"{method.name}: scene {request.index} failed: {reason}")
+                progress.step()
+            session["seconds"] = round(session["seconds"] + time.monotonic() - began, 3)
+            record.write(record_file)
+    result.drawn, result.failed = session["scenes"], dict(record.failed)
+    return result
+
+
+def mismatch(scene: object, request: Request, *, needs_depth: bool = False) -> str | None:
+    """Why `scene` is no answer to `request`; None when it is one."""
+    if not isinstance(scene, Scene):
+        return f"the method gave a {type(scene).__name__} instead of a Scene"
+    views, size = len(request.cameras), (request.size, request.size)
+    if scene.views != views or scene.size != size:
+        return f"it has {scene.views} views of {_by(scene.size)}; asked for were {views} of {_by(size)}"
+    if scene.seed != request.seed:
+        return f"it is of seed {scene.seed}; asked for was {request.seed}"
+    if scene.label != request.label:
+        return f"it is of class {scene.label}; asked for was {request.label}"
+    if scene.cameras is None:
+        return "it has no cameras; hand back those of the request"
+    for ours, asked in (
+        (scene.cameras.cam_to_world, request.cameras.cam_to_world),
+        (scene.cameras.intrinsics, request.cameras.intrinsics),
+    ):
+        if not torch.allclose(ours, asked, rtol=0, atol=POSE_TOLERANCE):
+            return "its cameras are not those of the request"
+    if needs_depth and scene.depth is None:
+        return "it has no depth, although info() promises depth"
+    return None
+
+
+def _open_record(run: RunDirectory, protocol: Protocol, method: Method) -> MethodRecord:
+    folder = run.method_folder(method.name)
+    record = MethodRecord.read(folder / "method.json")
+    if record is None:
+        if folder.is_dir() and any(folder.glob("*.safetensors")):
+            raise UserError(
+                f"{folder}: holds scenes that were not drawn here (there is no method.json).",
+                hint="Choose another --out.",
+            )
+        return MethodRecord(method.name, protocol.hash)
+    if record.protocol != protocol.hash:
+        raise UserError(
+            f"{folder}: its scenes were drawn for another protocol ({record.protocol[:12]}; now {protocol.hash[:12]}).",
+            hint="Choose another --out, or --fresh to start over.",
+        )
+    return record
+
+
+def _is_done(run: RunDirectory, method: str, request: Request) -> bool:
+    path = run.scene_file(method, request.index)
+    if not path.exists():
+        return False
+    try:
+        fault = mismatch(load_scene(path), request)
+    except ViewsweepError as error:
+        fault = str(error)
+    if fault is not None:
+        run.log("scene drawn again", method=method, index=request.index, reason=fault)
+    return fault is None
+
+
+def _batches(requests: Sequence[Request], size: int) -> Iterator[Sequence[Request]]:
+    for first in range(0, len(requests), size):
+        yield requests[first : first + size]
+
+
+def _draw(
+    generator: Generator, batch: Sequence[Request], wanted: set[int], log: Callable[..., None]
+) -> Iterator[tuple[Request, object]]:
+    """Each request with its scene, or with the reason why there is none.
+
+    When a batch raises, what it did not yield is asked for one by one, to know which scene is at
+    fault and to lose no other.
+    """
+    answered = 0
+    try:
+        for scene in generator.generate(batch):
+            if answered == len(batch):
+                log("surplus scenes ignored", indices=[request.index for request in batch])
+                break
+            yield batch[answered], scene
+            answered += 1
+        fault = f"the method yielded {answered} scenes for {len(batch)} requests"
+    except Exception as error:
+        fault = _reason(error)
+    left = batch[answered:]
+    if not left:
+        return
+    log("batch failed", indices=[request.index for request in left], reason=fault)
+    for request in left:
+        if len(batch) == 1:
+            yield request, fault
+        elif request.index in wanted:
+            yield from _draw(generator, [request], wanted, log)
+
+
+def _reason(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return text if isinstance(error, ViewsweepError) and text else f"{type(error).__name__}: {text or 'no message'}"
+
+
+def _by(size: tuple[int, int]) -> str:
+    return f"{size[1]}x{size[0]}"

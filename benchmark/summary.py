@@ -1,0 +1,56 @@
+"""Results as a table for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+__all__ = ["format_result", "reasons", "summary_table"]
+
+
+def summary_table(results: Mapping[str, Any]) -> Table:
+    """One row a metric, one column a method: value and half the width of its 95 % interval."""
+    from rich.table import Table
+
+    protocol = results["protocol"]
+    title = f"{protocol['name']} v{protocol['version']} ({protocol['hash'][:12]})" if protocol["name"] else None
+    table = Table(title=title, title_justify="left")
+    table.add_column("metric")
+    for method in results["methods"]:
+        table.add_column(method, justify="right", no_wrap=True)
+    counts = [entry["scenes"] for entry in results["methods"].values()]
+    table.add_row("scenes", *(f"{count['evaluated']}/{count['requested']}" for count in counts), end_section=True)
+    for name, definition in results["metrics"].items():
+        arrow = {True: " ↑", False: " ↓"}.get(definition["higher_is_better"], "")
+        unit = f" ({definition['unit']})" if definition["unit"] else ""
+        # brackets are rich's own mark-up
+        label = f"{name}{unit}{arrow}".replace("[", "\\[")
+        table.add_row(label, *(format_result(entry["metrics"].get(name)) for entry in results["methods"].values()))
+    return table
+
+
+def format_result(result: Mapping[str, Any] | None) -> str:
+    """`28.4 ±0.3`, or the status where there is no value."""
+    if result is None or result["value"] is None:
+        return "-" if result is None else str(result["status"]).replace("_", " ")
+    value = _digits(result["value"])
+    if result["ci_low"] is None:
+        return value
+    return f"{value} ±{_digits((result['ci_high'] - result['ci_low']) / 2)}"
+
+
+def reasons(results: Mapping[str, Any]) -> list[str]:
+    """Why values are missing, each reason once with the methods and metrics it concerns."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for method, entry in results["methods"].items():
+        for name, result in entry["metrics"].items():
+            if result["reason"]:
+                found.setdefault((name, result["reason"]), []).append(method)
+    return [f"{name} ({', '.join(methods)}): {reason}" for (name, reason), methods in found.items()]
+
+
+def _digits(value: float) -> str:
+    return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
