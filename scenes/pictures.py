@@ -188,9 +188,13 @@ def _open(path: Path, *, decode: bool = True) -> Image.Image:
             warnings.simplefilter("ignore")  # damaged metadata is no reason to refuse a picture
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path, formats=FORMATS) as image:
-                if decode:
-                    image.load()
-                return image.copy() if decode else image
+                if not decode:
+                    return image
+                image.load()
+                if image.format == "PNG":  # Pillow does not miss the end of a PNG file, nor its check sums
+                    with Image.open(path, formats=("PNG",)) as again:
+                        again.verify()
+                return image.copy()
     except (OSError, ValueError, SyntaxError, EOFError, OverflowError, MemoryError) as error:
         raise UnreadableFile(f"{path}: not a readable picture ({_reason(error)}).") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
