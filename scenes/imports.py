@@ -44,7 +44,7 @@ class ImportReport:
     Args:
         scenes: scene files written.
         views: pictures in them.
-        failed: pictures and folders left out, each with the reason.
+        failed: pictures and folders left out, each with a reason that names it.
         folder: where the scene files are.
     """
 
@@ -164,14 +164,14 @@ class _Import:
             try:
                 developed = read(place)
             except UserError as error:
-                failed.append((place, str(error)))
+                failed.append(_named(place, str(error)))
                 continue
             if not scenes:
                 make_folder(self.folder)
                 make_folder(self.record.parent)
                 self._write_record("running", [], [])
             save_scene(self._path(len(scenes)), developed.scene)
-            failed += developed.failed
+            failed += [_named(*failure) for failure in developed.failed]
             scenes.append(_describe(place, len(scenes), developed))
         if not scenes:
             raise UserError(f"{self.source}: nothing could be imported. {failed[0][1]}{_more(len(failed) - 1)}")
@@ -212,6 +212,11 @@ class _Import:
             "failed": [{"path": str(path), "reason": reason} for path, reason in failed],
         }
         atomic_write(self.record, json.dumps(content, indent=2) + "\n")
+
+
+def _named(path: Path, reason: str) -> Failure:
+    """The failure with a reason that can stand alone: it says where."""
+    return path, reason if str(path) in reason else f"{path}: {reason}"
 
 
 def _describe(place: Path, index: int, developed: Developed) -> dict[str, Any]:

@@ -186,6 +186,14 @@ def test_a_capture_with_holes_keeps_the_rest(tmp_path, capture):
     assert scenes_in(tmp_path / "out")[0].cameras.yaw.tolist() == pytest.approx([0.0, -torch.pi / 2])
 
 
+def test_every_reason_says_where(tmp_path, capture):
+    content = json.loads((capture / "transforms.json").read_text())
+    content["frames"][0]["transform_matrix"] = "front"
+    (capture / "transforms.json").write_text(json.dumps(content))
+    ((path, reason),) = import_nerfstudio(capture, tmp_path / "out").failed
+    assert reason == f"{path}: transform_matrix is no matrix of numbers."
+
+
 def test_depth_of_some_views_only_is_left_out_and_said(tmp_path, capture):
     content = json.loads((capture / "transforms.json").read_text())
     del content["frames"][2]["depth_file_path"]
