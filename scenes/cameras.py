@@ -105,9 +105,7 @@ class Cameras:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Cameras):
             return NotImplemented
-        return torch.equal(self.cam_to_world, other.cam_to_world) and torch.equal(
-            self.intrinsics, other.intrinsics
-        )
+        return torch.equal(self.cam_to_world, other.cam_to_world) and torch.equal(self.intrinsics, other.intrinsics)
 
     def __repr__(self) -> str:
         return f"Cameras({len(self)} views)"

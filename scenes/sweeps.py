@@ -10,7 +10,7 @@ import torch
 from .cameras import Cameras
 from .errors import UserError
 
-__all__ = ["GRID_3X9_PREFIXES", "RADIUS", "FOV", "gaussian_poses", "grid_3x9", "sweep360"]
+__all__ = ["FOV", "GRID_3X9_PREFIXES", "RADIUS", "gaussian_poses", "grid_3x9", "sweep360"]
 
 RADIUS = 1.6
 """Distance of the default cameras to the origin; tabletop objects fit in a sphere of radius 0.5."""
