@@ -67,7 +67,9 @@ def azimuth_curves(rows: pd.DataFrame, metric: str) -> list[Curve]:
 def chart(run: RunFiles, column: Column, curves: list[Curve]) -> Markup:
     """One SVG with all methods' curves of a metric, labelled at their right ends."""
     styles = method_styles(run.methods)
-    curves = [curve for curve in curves if curve.method in styles]
+    layers = {"cheat": 0, "ceiling": 1, "method": 2}  # competing methods are drawn last, on top
+    order = {method.name: layers[method.role] for method in run.methods}
+    curves = sorted((curve for curve in curves if curve.method in order), key=lambda curve: order[curve.method])
     right = min(130.0, max(text_width(curve.method, LABEL_SIZE) for curve in curves) + 18.0)
     shown = [bound for curve in curves for bound in (curve.mean, curve.low, curve.high) if bound is not None]
     low, high = padded([float(value) for bound in shown for value in bound])

@@ -19,6 +19,7 @@ WIDTH = 420.0
 ROW = 26.0
 TOP, BOTTOM = 6.0, 22.0
 LABEL_SIZE = 11.0
+MANY_SCENES = 64  # more dots than this are drawn smaller
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,8 @@ def strip_plot(run: RunFiles, column: Column, values: pd.DataFrame) -> Markup:
         parts.append(
             element("text", name, x=left - 10, y=level + 3.8, class_=f"label {styles[name]}", text_anchor="end")
         )
-        parts.append(element("path", d=dots, class_=f"dots {styles[name]}"))
+        size = "dots" if len(own) <= MANY_SCENES else "dots small"
+        parts.append(element("path", d=dots, class_=f"{size} {styles[name]}"))
         parts.append(element("path", d=bar, class_=f"median {styles[name]}"))
     return element(
         "svg",

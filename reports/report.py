@@ -92,6 +92,7 @@ def _render(run: RunFiles, indices: list[int], shown: list[Exhibit], unreadable:
         facts=_facts(run, shown),
         contents=[(name, titles.get(name, name.capitalize())) for name, there in contents.items() if there],
         exhibits=shown,
+        turns=any(pane.kind == "turntable" for exhibit in shown for pane in exhibit.panes),
         total_scenes=_total_scenes(run),
         methods=run.methods,
         styles=method_styles(run.methods),

@@ -115,7 +115,7 @@ def _palette() -> Pictures:
 
 def _sheet(tiles: Pictures, limit: int, strip: bool) -> Sheet:
     count, height, width, channels = tiles.shape
-    columns = min(count if strip else math.ceil(math.sqrt(count)), WIDEST_SHEET // width)
+    columns = min(count if strip else _columns(count), WIDEST_SHEET // width)
     rows = math.ceil(count / columns)
     full = np.zeros((rows * columns, height, width, channels), np.uint8)
     full[:count] = tiles
@@ -123,6 +123,12 @@ def _sheet(tiles: Pictures, limit: int, strip: bool) -> Sheet:
     data, lossless = _encode(Image.fromarray(sheet.reshape(rows * height, columns * width, channels)), limit)
     uri = "data:image/webp;base64," + base64.b64encode(data).decode("ascii")
     return Sheet(uri, columns, width, height, count, lossless)
+
+
+def _columns(count: int) -> int:
+    """Columns of a nearly square sheet without empty places, or with few where `count` has no such divisor."""
+    root = math.ceil(math.sqrt(count))
+    return next((columns for columns in range(root, 2 * root) if count % columns == 0), root)
 
 
 def _encode(image: Image.Image, limit: int) -> tuple[bytes, bool]:

@@ -50,7 +50,12 @@
   class Pane {
     constructor(element) {
       this.element = element;
-      this.turns = element.classList.contains("turntable");
+      this.turns = element.classList.contains("kind-turntable");
+      const row = $("img.row", element);
+      if (row) {
+        const [width, height] = row.dataset.tile.split(" ").map(Number);
+        this.row = { image: row, columns: Infinity, width, height };
+      }
       if (!this.turns) return;
       this.stage = $(".stage", element);
       this.pictures = $$(".view", element).map((view) => new Picture(view));
@@ -194,7 +199,7 @@
       this.svg.replaceChildren();
       const scene = state.metric && (traces[state.metric.id] || {})[state.scene];
       this.points = (scene && scene[this.method]) || [];
-      this.svg.classList.toggle("empty", !this.points.length);
+      this.svg.classList.toggle("empty", !scene);
       const width = this.svg.clientWidth || 300, height = 46, inset = 8;
       this.svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
       const values = scene ? Object.values(scene).flat().map((point) => point[1]) : [0, 1];
@@ -269,11 +274,12 @@
   function thumbnails() {
     for (const button of $$(".thumb")) {
       const panes = cards.map((card) => card.panes.get(button.dataset.scene));
-      const pane = panes.find((pane) => pane.turns);
+      const pane = panes.find((pane) => pane.turns) || panes.find((pane) => pane.row);
       if (!pane) continue;
-      const picture = pane.pictures[0], canvas = $("canvas", button);
+      const picture = pane.turns ? pane.pictures[0] : pane.row, canvas = $("canvas", button);
+      const view = pane.turns ? pane.nearest({ yaw: 25, pitch: 10 }) : 0;
       canvas.height = Math.round((canvas.width * picture.height) / picture.width);
-      picture.image.decode().then(() => paint(picture, canvas, pane.nearest({ yaw: 25, pitch: 10 })), () => {});
+      picture.image.decode().then(() => paint(picture, canvas, view), () => {});
     }
   }
 
@@ -293,7 +299,12 @@
     for (const button of $$(".thumb")) button.addEventListener("click", () => showScene(button.dataset.scene));
     toggle($("#spin"), spin);
     toggle($("#link"), (on) => { state.linked = on; if (on) turn(cards.find((card) => card.pane.turns) || cards[0], {}); });
-    toggle($("#crisp"), (on) => { state.crisp = on; repaint(); });
+    toggle($("#crisp"), (on) => {
+      state.crisp = on;
+      document.documentElement.classList.toggle("crisp", on);
+      repaint();
+      thumbnails();
+    });
     const select = $("#trace");
     if (select) {
       const preferred = ["warp_psnr", "geometric_share"].map((id) => metrics.find((metric) => metric.id === id)).find(Boolean);

@@ -1,0 +1,116 @@
+"""The summary: who is best, what is missing, how nested records become lines."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from viewsweep.reports.rundir import read_run
+from viewsweep.reports.tables import Cell, Summary, flatten, ordered_metrics, summarise
+
+
+def edit(run_dir: Path, method: str, metric: str, **changes: Any) -> None:
+    path = run_dir / "results.json"
+    results = json.loads(path.read_text())
+    results["methods"].setdefault(method, results["methods"]["oracle"])["metrics"][metric] |= changes
+    path.write_text(json.dumps(results))
+
+
+def cell(summary: Summary, method: str, metric: str) -> Cell:
+    place = [column.definition.id for column in summary.columns].index(metric)
+    rows = [row for group in summary.groups for row in group.rows]
+    return next(row.cells[place] for row in rows if row.method.name == method)
+
+
+def test_ceiling_comes_first_and_cheats_last(pristine: Path) -> None:
+    summary = summarise(read_run(pristine))
+    assert [(g.role, [row.method.name for row in g.rows]) for g in summary.groups] == [
+        ("ceiling", ["oracle"]),
+        ("method", ["ivid-small"]),
+        ("cheat", ["frozen", "noise"]),
+    ]
+
+
+def test_a_cheat_that_leads_is_not_marked_best(run_dir: Path) -> None:
+    edit(run_dir, "frozen", "warp_psnr", value=99.0)
+    summary = summarise(read_run(run_dir))
+    assert not cell(summary, "frozen", "warp_psnr").best
+    assert not cell(summary, "oracle", "warp_psnr").best
+    assert cell(summary, "ivid-small", "warp_psnr").best
+
+
+def test_the_better_of_two_methods_is_marked(run_dir: Path) -> None:
+    path = run_dir / "results.json"
+    results = json.loads(path.read_text())
+    results["methods"]["gan"] = json.loads(json.dumps(results["methods"]["ivid-small"]))
+    results["methods"]["gan"]["metrics"]["warp_psnr"]["value"] += 1
+    results["metrics"]["warp_psnr"]["higher_is_better"] = True
+    path.write_text(json.dumps(results))
+    summary = summarise(read_run(run_dir))
+    assert cell(summary, "gan", "warp_psnr").best
+    assert not cell(summary, "ivid-small", "warp_psnr").best
+    assert cell(summary, "ivid-small", "nfs").best  # equal values share the mark
+    assert cell(summary, "gan", "nfs").best
+
+
+def test_a_metric_without_direction_has_no_winner(pristine: Path) -> None:
+    summary = summarise(read_run(pristine))
+    assert not any(cell(summary, m, "covisible").best for m in ("oracle", "ivid-small", "frozen"))
+
+
+def test_missing_numbers_are_dashes_with_one_note_a_reason(pristine: Path) -> None:
+    summary = summarise(read_run(pristine))
+    fid = cell(summary, "oracle", "fid[tabletop]")
+    assert fid.text == "\N{EN DASH}"
+    assert fid.reason.startswith("not run: needs at least 257 pictures")
+    assert [(note.number, note.status, note.where) for note in summary.notes] == [
+        (1, "not run", ("Fréchet distance, all methods",)),
+        (2, "failed", ("Non-flatness, frozen",)),
+    ]
+
+
+def test_a_metric_that_a_method_lacks_is_not_run(run_dir: Path) -> None:
+    path = run_dir / "results.json"
+    results = json.loads(path.read_text())
+    del results["methods"]["noise"]["metrics"]["nfs"]
+    path.write_text(json.dumps(results))
+    found = cell(summarise(read_run(run_dir)), "noise", "nfs")
+    assert found.text == "\N{EN DASH}"
+    assert "not in the results" in found.reason
+
+
+def test_a_value_that_is_no_number_is_a_failure(run_dir: Path) -> None:
+    edit(run_dir, "noise", "nfs", value=float("nan"))
+    assert cell(summarise(read_run(run_dir)), "noise", "nfs").text == "\N{EN DASH}"
+
+
+def test_columns_are_grouped_by_family_and_unknown_metrics_come_last(pristine: Path) -> None:
+    run = read_run(pristine)
+    definitions = {"zeta": run.definitions["nfs"], **run.definitions}
+    assert ordered_metrics(definitions) == [
+        "fid[tabletop]",
+        "class_accuracy[tabletop]",
+        "warp_psnr",
+        "covisible",
+        "geometric_share",
+        "nfs",
+        "zeta",
+    ]
+    assert summarise(run).families == [("Pictures", 2), ("Consistency", 3), ("Shape", 1)]
+
+
+def test_flatten_names_every_leaf_once() -> None:
+    nested = {
+        "sweep": {"views": 24, "pitch": None},
+        "flags": [True, False],
+        "metrics": [{"id": "nfs", "version": 1}, {"id": "fid", "version": 2}],
+        "none": [],
+    }
+    assert flatten(nested) == [
+        (("sweep", "views"), "24"),
+        (("sweep", "pitch"), "\N{EN DASH}"),
+        (("flags",), "yes, no"),
+        (("metrics",), "nfs version 1, fid version 2"),
+        (("none",), "none"),
+    ]
