@@ -130,8 +130,13 @@ def test_crisp_pixels_can_be_asked_for(page: Page) -> None:
 
 def test_it_turns_by_itself_until_touched(page: Page, report: Path) -> None:
     page.open(report, still=False)
-    page.evaluate("new Promise(done => setTimeout(done, 1500))")
-    assert yaw(page, FIRST) != "0°"
+    moved = f"document.querySelector('{FIRST} .yaw').textContent !== '0°'"
+    wait = f"""new Promise(done => {{
+        const from = Date.now();
+        const look = () => ({moved} || Date.now() - from > 10000 ? done({moved}) : setTimeout(look, 50));
+        look();
+    }})"""
+    assert page.evaluate(wait) is True
     page.drag(f"{FIRST} .pane.current .stage", 30)
     stopped = yaw(page, FIRST)
     page.evaluate("new Promise(done => setTimeout(done, 700))")
