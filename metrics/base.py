@@ -65,7 +65,10 @@ class ViewsweepMetric(Metric):
         return torch.tensor(result.value, dtype=torch.float64)
 
     def results(self) -> dict[str, MetricResult]:
-        """Every number this metric yields, by metric id, the headline first."""
+        """Every number this metric yields, by metric id, the headline first.
+
+        In distributed runs all processes must call it, and get the same; so with `rows`.
+        """
         with self._all_processes():
             return self._results()
 
@@ -168,7 +171,7 @@ class SceneMetric(ViewsweepMetric):
         if len(table) < 2:
             return table
         again = (table[1:, :3] == table[:-1, :3]).all(1)
-        differs = again & ~(table[1:] == table[:-1]).all(1)
+        differs = again & ~(table[1:, 4:] == table[:-1, 4:]).all(1)
         if differs.any():
             scene = int(table[1:][differs][0, 0])
             raise ValueError(

@@ -28,7 +28,7 @@ from .result import MetricResult
 
 __all__ = ["KID", "kid_subsets", "kid_u_statistic"]
 
-BLOCK = 2048  # rows of the kernel matrix at once
+BLOCK = 1024  # rows of the kernel matrix at once
 
 
 class KID(SetMetric):

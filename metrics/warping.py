@@ -90,8 +90,8 @@ class Surfaces:
         most = max(1, int(count.max()))
         self.pixel = torch.sort(surface, dim=1, descending=True, stable=True).indices[:, :most]
         self.listed = torch.arange(most) < count[:, None]
-        column, row = self.pixel % self.width, self.pixel // self.width
-        self.uv = torch.stack([(column + 0.5) / self.width, (row + 0.5) / self.height], -1).double()
+        column, row = (self.pixel % self.width).double(), (self.pixel // self.width).double()
+        self.uv = torch.stack([(column + 0.5) / self.width, (row + 0.5) / self.height], -1)
         self.depth = self.of_pixels(depth)
         self.points = lift(self.cameras, torch.arange(scene.views), self.uv, self.depth)
         disparity = 1 / depth
