@@ -1,7 +1,8 @@
 """`NonFlatness`: is the frontal view a solid, or a picture on a card? (D3)
 
 Both numbers look at the surface of the one view closest to the front, because turned views spread
-in depth even when the object is flat.
+in depth even when the object is flat. Its surface are the pixels that share a solid 2x2 footprint with
+their neighbours (see `warping`): a pixel that hangs in the air alone is noise, not relief.
 
 Flat means: on a plane, whichever way it faces. So first the best affine plane a + b u + c v is taken out
 of inverse depth (that of any plane is affine in the image). What remains is the relief.
@@ -24,9 +25,11 @@ relief in the middle of a bin. So the score does not change with the unit of len
 a card scores 1 and a sphere about 21. Relief beyond the range counts in the outermost bins, as in
 3DGP. Numbers printed in papers are not comparable.
 
-A view with fewer than 16 surface pixels scores the worst value, 1 and 0.
+Where fewer than 16 pixels or less than a quarter of those with depth form a surface there is no solid to
+speak of, and both score their worst values, 1 and 0.
 
-When they mislead. Both reward noise: read them beside `geometric_share`. nfs says little above the
+When they mislead. Both reward bumps that are not there as long as they are smooth: read them beside
+`geometric_share`. nfs says little above the
 value of true objects (a honest flat object is flat), so compare with the oracle.
 """
 
@@ -42,11 +45,13 @@ from ..scenes.cameras import Cameras
 from ..scenes.scene import Scene
 from .base import SceneMetric
 from .result import Definition
+from .warping import Surfaces
 
 __all__ = ["NonFlatness", "extent", "frontal_view", "non_flatness", "relief", "relief_range"]
 
 BINS = 64
 MINIMUM_PIXELS = 16
+MINIMUM_SHARE = 0.25
 FLAT_NFS, FLAT_RESIDUAL = 1.0, 0.0
 
 Array = npt.NDArray[np.float64]
@@ -78,7 +83,7 @@ class NonFlatness(SceneMetric):
             unit,
             True,
             "Effective number of 64 bins that the frontal view's relief over its best plane fills, the bins spanning "
-            "as much as the object is wide; 1 for any card, about 21 for a sphere. Also rewards noise.",
+            "as much as the object is wide; 1 for any card and for noise, about 21 for a sphere.",
         ),
         Definition(
             "plane_residual",
@@ -98,16 +103,14 @@ class NonFlatness(SceneMetric):
             self._skip(index, lacking or "cameras")
             return
         view = frontal_view(scene.cameras)
-        height, width = scene.size
-        surface = scene.foreground[view].cpu().numpy()
-        depth = scene.depth[view].cpu().numpy().astype(np.float64)[surface]
-        row, column = np.nonzero(surface)
-        uv = np.stack([(column + 0.5) / width, (row + 0.5) / height], -1)
+        surfaces = Surfaces(scene.select([view]))
+        surface = surfaces.coherent()[0]
+        depth, uv = surfaces.depth[0, surface].numpy(), surfaces.uv[0, surface].numpy()
         score, residual = FLAT_NFS, FLAT_RESIDUAL
-        if len(depth) >= MINIMUM_PIXELS:
-            height_map = relief(depth, uv)
-            score = non_flatness(height_map, *relief_range(height_map, extent(depth, uv, scene.cameras, view)))
-            residual = float(np.sqrt(np.mean(height_map**2)) * np.mean(1 / depth))
+        if len(depth) >= max(MINIMUM_PIXELS, MINIMUM_SHARE * int(surfaces.listed.sum())):
+            height = relief(depth, uv)
+            score = non_flatness(height, *relief_range(height, extent(depth, uv, scene.cameras, view)))
+            residual = float(np.sqrt(np.mean(height**2)) * np.mean(1 / depth))
         self._record(index, [-1], [-1], [math.nan], torch.tensor([[score, residual]], dtype=torch.float64))
 
 

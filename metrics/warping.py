@@ -120,6 +120,11 @@ class Surfaces:
         broken = pad((~self.solid)[:, :-1, :-1].double(), (radius,) * 4, value=1.0)
         return self.of_pixels(max_pool2d(broken[:, None], 2 * radius, 1)[:, 0] == 0) & self.listed
 
+    def coherent(self) -> Tensor:
+        """Surface pixels in some solid footprint: with a neighbourhood, not alone, bool, [V, n]."""
+        touching = pad(self.solid[:, :-1, :-1].double(), (1,) * 4)
+        return self.of_pixels(max_pool2d(touching[:, None], 2, 1)[:, 0] > 0) & self.listed
+
     def lookup(self, views: Tensor, uv: Tensor) -> Lookup:
         """What `views` [P] show at normalised image points [P, N, 2]."""
         x, y = uv[..., 0] * self.width - 0.5, uv[..., 1] * self.height - 0.5

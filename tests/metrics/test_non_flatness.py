@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +9,7 @@ from viewsweep.metrics import NonFlatness
 from viewsweep.metrics.non_flatness import frontal_view, non_flatness, relief
 from viewsweep.scenes import Cameras, Scene, sweep360
 
-from .analytic import NAN, balls, plane
+from .analytic import NAN, balls, plane, static
 
 BALL = ((0.0, 0.0, 0.0, 0.4),)
 
@@ -101,14 +100,21 @@ def test_hardly_any_surface_scores_the_worst_value(pixels: int) -> None:
     assert measure(replace(scene, depth=depth)) == (1.0, 0.0)
 
 
-def test_a_single_column_of_surface_is_measured() -> None:
+def test_pixels_that_hang_alone_are_no_surface() -> None:
     scene = balls()
     assert scene.depth is not None
     depth = torch.full_like(scene.depth, NAN)
-    depth[:, :, 30] = torch.linspace(1.0, 2.0, 64)
-    score, residual = measure(replace(scene, depth=depth))
-    assert math.isfinite(residual)
-    assert 1.0 <= score <= 64.0
+    depth[:, ::2, 10:50:2] = 1.5
+    assert measure(replace(scene, depth=depth)) == (1.0, 0.0)
+    assert measure(static(scene)) == (1.0, 0.0)
+
+
+def test_a_few_floaters_change_nothing() -> None:
+    scene = balls(solids=BALL)
+    assert scene.depth is not None
+    depth = scene.depth.clone()
+    depth[:, 2, 5:60:6] = 0.2
+    assert measure(replace(scene, depth=depth)) == measure(scene)
 
 
 def _flattened(factor: float) -> Scene:
