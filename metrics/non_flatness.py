@@ -17,20 +17,19 @@ of the relief: the histogram in B = 64 bins, as probabilities p, gives
 
 3DGP takes z-depth itself, between the near and far plane of its cameras; then a card that is merely
 tilted counts as a solid (64 if it is tilted over the full range), and a sweep from above sees every
-upright card tilted. Bins over the object's own depths [p1, p99] would be worse: the rounding noise of
-a card fills them all. Here the relief is a length, residual / (mean inverse depth)^2, how far
-the surface lies before its plane to first order, and the bins span as much relief as the object is wide: L,
-the larger of its horizontal and vertical extents (p1 to p99 of the lifted points), with the median
-relief in the middle of a bin. So the score does not change with the unit of length, the distance or the tilt;
-a card scores 1 and a sphere about 21. Relief beyond the range counts in the outermost bins, as in
-3DGP. Numbers printed in papers are not comparable.
+upright card tilted. Bins over the object's own depths [p1, p99] would be worse: the rounding noise of a
+card fills them all. Here the relief is a length, residual / (mean inverse depth)^2, how far the surface
+lies before its plane to first order; the bins span as much relief as the object is wide (the larger of
+its horizontal and vertical extents, p1 to p99 of the lifted points), with the median relief in the
+middle of a bin. So the score does not change with the unit of length, the distance or the tilt; a card
+scores 1 and a sphere about 21. Relief beyond the range counts in the outermost bins, as in 3DGP. Numbers
+printed in papers are not comparable.
 
 Where fewer than 16 pixels or less than a quarter of those with depth form a surface there is no solid to
 speak of, and both score their worst values, 1 and 0.
 
 When they mislead. Both reward bumps that are not there as long as they are smooth: read them beside
-`geometric_share`. nfs says little above the
-value of true objects (a honest flat object is flat), so compare with the oracle.
+`geometric_share`. Above the value of true objects nfs says little, so compare with the oracle.
 """
 
 from __future__ import annotations
