@@ -361,9 +361,11 @@ def _print_results(outcome: Outcome, as_json: bool) -> None:
     from .benchmark.summary import reasons, summary_table
 
     console = Console()
+    if not console.is_terminal:
+        console.width = 120  # a log has no edge
     console.print(summary_table(outcome.results))
     for line in reasons(outcome.results):
-        console.print(line, markup=False, highlight=False)
+        typer.echo(line)
     typer.echo(f"Results: {outcome.directory / 'results.json'}")
     if outcome.report is not None:
         typer.echo(f"Report: {outcome.report}")

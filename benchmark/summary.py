@@ -12,44 +12,44 @@ __all__ = ["format_result", "reasons", "summary_table"]
 
 
 def summary_table(results: Mapping[str, Any]) -> Table:
-    """One row a metric, one column a method: value and half the width of its 95 % interval."""
+    """One row a metric, one column a method: value and its 95 % interval."""
     from rich.table import Table
+    from rich.text import Text
 
     protocol = results["protocol"]
     title = f"{protocol['name']} v{protocol['version']} ({protocol['hash'][:12]})" if protocol["name"] else None
     table = Table(title=title, title_justify="left")
-    table.add_column("metric")
+    table.add_column("metric", no_wrap=True)
     for method in results["methods"]:
-        table.add_column(method, justify="right", no_wrap=True)
+        table.add_column(method, justify="right")
     counts = [entry["scenes"] for entry in results["methods"].values()]
     table.add_row("scenes", *(f"{count['evaluated']}/{count['requested']}" for count in counts), end_section=True)
     for name, definition in results["metrics"].items():
         arrow = {True: " ↑", False: " ↓"}.get(definition["higher_is_better"], "")
-        unit = f" ({definition['unit']})" if definition["unit"] else ""
-        # brackets are rich's own mark-up
-        label = f"{name}{unit}{arrow}".replace("[", "\\[")
-        table.add_row(label, *(format_result(entry["metrics"].get(name)) for entry in results["methods"].values()))
+        cells = (format_result(entry["metrics"].get(name)) for entry in results["methods"].values())
+        table.add_row(*map(Text, (name + arrow, *cells)))  # as text: brackets are rich's own mark-up
     return table
 
 
 def format_result(result: Mapping[str, Any] | None) -> str:
-    """`28.4 ±0.3`, or the status where there is no value."""
+    """`28.4 [28.1, 28.9]`, or the status where there is no value."""
     if result is None or result["value"] is None:
         return "-" if result is None else str(result["status"]).replace("_", " ")
     value = _digits(result["value"])
     if result["ci_low"] is None:
         return value
-    return f"{value} ±{_digits((result['ci_high'] - result['ci_low']) / 2)}"
+    return f"{value} [{_digits(result['ci_low'])}, {_digits(result['ci_high'])}]"
 
 
 def reasons(results: Mapping[str, Any]) -> list[str]:
-    """Why values are missing, each reason once with the methods and metrics it concerns."""
-    found: dict[tuple[str, str], list[str]] = {}
+    """Why values are missing: each reason once, with the metrics and methods it concerns."""
+    found: dict[str, tuple[dict[str, None], dict[str, None]]] = {}
     for method, entry in results["methods"].items():
         for name, result in entry["metrics"].items():
             if result["reason"]:
-                found.setdefault((name, result["reason"]), []).append(method)
-    return [f"{name} ({', '.join(methods)}): {reason}" for (name, reason), methods in found.items()]
+                metrics, methods = found.setdefault(result["reason"], ({}, {}))
+                metrics[name] = methods[method] = None
+    return [f"{', '.join(metrics)} ({', '.join(methods)}): {reason}" for reason, (metrics, methods) in found.items()]
 
 
 def _digits(value: float) -> str:
