@@ -127,7 +127,9 @@ def list_names(
 ) -> None:
     """List methods, protocols, metrics or classes."""
     _prepare(offline)
-    entries = _entries(kind)
+    from .benchmark.listing import entries_of
+
+    entries = entries_of(kind)
     if as_json:
         _print_json(entries)
         return
@@ -144,7 +146,9 @@ def show(
 ) -> None:
     """Show all there is to know about one protocol, method or metric."""
     _prepare(offline)
-    found = _describe(name)
+    from .benchmark.listing import describe
+
+    found = describe(name)
     if as_json:
         _print_json(found)
     else:
@@ -381,53 +385,6 @@ def _complain(outcome: Outcome) -> None:
     if outcome.failures:
         more = f" ({len(outcome.failures) - 1} more.)" if len(outcome.failures) > 1 else ""
         raise ChecksFailed(f"Done, but without some scenes. {outcome.failures[0]}{more}")
-
-
-def _entries(kind: str) -> dict[str, str]:
-    from .scenes.errors import UnknownName
-
-    if kind == "methods":
-        from .benchmark.registry import method_names
-
-        return method_names()
-    if kind == "protocols":
-        from .benchmark.protocol import load_protocol, protocol_names
-
-        return {name: load_protocol(name).description for name in protocol_names()}
-    if kind == "metrics":
-        from .benchmark.metric_catalogue import catalogue, definitions
-
-        meanings = [definitions(metric, "tabletop") for metric in catalogue().values()]
-        return {name: entry.description for found in meanings for name, entry in found.items()}
-    if kind == "classes":
-        from .scenes.tabletop import CLASSES
-
-        return {name: f"class {index} of tabletop" for index, name in enumerate(CLASSES)}
-    raise UnknownName("kind of thing", kind, KINDS)
-
-
-def _describe(name: str) -> dict[str, Any]:
-    """Everything of that name: the kinds do not share one name space."""
-    from .benchmark.method_record import info_record
-    from .benchmark.metric_catalogue import catalogue, definitions
-    from .benchmark.protocol import load_protocol, protocol_names
-    from .benchmark.registry import is_own, load_method, method_names
-    from .scenes.errors import UnknownName
-
-    if name in protocol_names() or name.endswith((".yaml", ".yml")):
-        return {"protocol": load_protocol(name).record}
-    if name in method_names() or is_own(name):
-        return {"method": info_record(load_method(name).info()) | {"origin": method_names().get(name, name)}}
-    found = {}
-    for stem, metric in catalogue().items():
-        meanings = definitions(metric, "tabletop")
-        if name == stem or name in meanings:
-            numbers = {key: entry.to_json() for key, entry in meanings.items()}
-            found = {"metric": {"name": stem, "needs": sorted(metric.needs), "numbers": numbers}}
-            found["metric"]["definition"] = (sys.modules[metric.__module__].__doc__ or "").strip()
-    if not found:
-        raise UnknownName("protocol, method or metric", name, [*protocol_names(), *method_names(), *catalogue()])
-    return found
 
 
 if __name__ == "__main__":

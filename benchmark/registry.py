@@ -39,6 +39,7 @@ BUILT_IN = {
 }
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+LEGAL = "Names are lower-case letters, digits, dots and dashes."
 
 
 @dataclass(frozen=True)
@@ -126,6 +127,8 @@ def find_method(name: str, device: str = "cpu", batch_size: int | None = None) -
             "Uninstall one of them, or name the one you mean as module:Class."
         )
     if points:
+        if not NAME.fullmatch(name):
+            raise UserError(f"{_origin(points[0])} registers the name {name!r}. {LEGAL}")
         return Method(name, _origin(points[0]), _loader(lambda: _resolve(points[0]), name), lambda: None)
     if name not in BUILT_IN:
         hint = "module:Class and a path to a .py file work as well."
@@ -155,7 +158,7 @@ def _own(factory: Callable[..., Any], spec: str, device: str, batch_size: int | 
     except Exception as error:
         raise UserError(f"{spec}: cannot be set up ({type(error).__name__}: {error}).") from error
     if not NAME.fullmatch(name):
-        raise UserError(f"{spec}: info() gives the name {name!r}; use lower-case letters, digits, dots and dashes.")
+        raise UserError(f"{spec}: info() gives the name {name!r}. {LEGAL}")
     if name in method_names():
         raise UserError(
             f"{spec}: its info() claims the name '{name}', which is {method_names()[name]}. Choose another."
