@@ -57,10 +57,8 @@ class UnknownName(UserError):
     def __init__(self, kind: str, name: str, known: Iterable[str], *, hint: str | None = None) -> None:
         self.kind, self.name, self.known = kind, name, sorted(known)
         near = difflib.get_close_matches(name, self.known, n=3, cutoff=0.5)
-        if near:
-            suggestion = f"Did you mean {', '.join(near)}?"
-        else:
-            suggestion = f"Known: {', '.join(self.known) or 'none'}."
+        everything = f"Known: {', '.join(self.known) or 'none'}."
+        suggestion = f"Did you mean {', '.join(near)}?" if near else everything
         super().__init__(f"There is no {kind} named '{name}'. {suggestion}", hint=hint)
 
 

@@ -1,1 +1,27 @@
 """The embedded world: a procedural distribution of textured solid objects in ten classes."""
+
+from .classes import CLASSES
+from .splits import (
+    REFERENCE_SEEDS,
+    TEST_SEEDS,
+    TRAIN_SEEDS,
+    VALIDATION_SEEDS,
+    reference_images,
+    render_views,
+    train_cameras,
+)
+from .world import TabletopObject, render_batch, sample
+
+__all__ = [
+    "CLASSES",
+    "REFERENCE_SEEDS",
+    "TEST_SEEDS",
+    "TRAIN_SEEDS",
+    "VALIDATION_SEEDS",
+    "TabletopObject",
+    "reference_images",
+    "render_batch",
+    "render_views",
+    "sample",
+    "train_cameras",
+]

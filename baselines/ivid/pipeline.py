@@ -1,0 +1,139 @@
+"""`IvidPipeline`: sequential view sweeps from two diffusion models, as a diffusers pipeline.
+
+The first view comes from G_u; every further view from G_c, conditioned on the aggregated warps of
+*all* earlier views (arXiv 2303.17905). Any list of cameras in any order will do, a full circle too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from diffusers import DDIMScheduler, DiffusionPipeline
+from diffusers.utils import BaseOutput
+from torch import Tensor
+
+from ...scenes.cameras import Cameras
+from ...scenes.errors import UserError
+from .depth_code import DepthCode
+from .networks import RGBDUNet
+from .sampling import Condition, draw_first, draw_next
+from .warping import SUPERSAMPLING, Views, aggregate, see
+
+__all__ = ["IvidOutput", "IvidPipeline"]
+
+
+@dataclass
+class IvidOutput(BaseOutput):  # type: ignore[misc]  # diffusers carries no types
+    """N sweeps of V views.
+
+    Args:
+        rgb: uint8 sRGB, [N, V, H, W, 3].
+        depth: z-depth float32, [N, V, H, W]; NaN = no surface.
+    """
+
+    rgb: Tensor
+    depth: Tensor
+
+
+class IvidPipeline(DiffusionPipeline):  # type: ignore[misc]
+    """Draws sweeps of RGBD views.
+
+    Args:
+        first: G_u, the class-conditional network of the first view.
+        following: G_c, the network of the further views.
+        scheduler: DDIM with trailing spacing; its prediction type is that of the networks.
+        near, far: planes of the depth code, in the unit of the camera positions.
+    """
+
+    def __init__(
+        self, first: RGBDUNet, following: RGBDUNet, scheduler: DDIMScheduler, near: float = 1.0, far: float = 4.0
+    ) -> None:
+        super().__init__()
+        self.register_modules(first=first, following=following, scheduler=scheduler)
+        self.register_to_config(near=near, far=far)
+
+    @property
+    def code(self) -> DepthCode:
+        """The depth code both networks speak."""
+        return DepthCode(near=self.config.near, far=self.config.far)
+
+    @property
+    def size(self) -> int:
+        """Height and width of the pictures."""
+        return int(self.first.config.size)
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        labels: Sequence[int],
+        seeds: Sequence[int],
+        cameras: Sequence[Cameras],
+        *,
+        first_steps: int = 50,
+        next_steps: int = 20,
+        first_guidance: float = 1.0,
+        next_guidance: float = 0.0,
+    ) -> IvidOutput:
+        """One sweep a label.
+
+        Args:
+            labels: class indices, [N].
+            seeds: one a sweep; a sweep depends on its own seed, label and cameras alone.
+            cameras: N sweeps of equal length, views in the order they are drawn.
+            first_steps, next_steps: denoising steps of view 0 and of each further view.
+            first_guidance, next_guidance: s in (1 + s) conditional - s null; 0 skips the null branch.
+
+        Raises:
+            UserError: lists of unequal length, or a class the networks do not know.
+        """
+        lengths = {len(sweep) for sweep in cameras}
+        if not len(labels) == len(seeds) == len(cameras) or len(lengths) != 1:
+            raise UserError(
+                f"{len(labels)} labels, {len(seeds)} seeds and {len(cameras)} sweeps of lengths {sorted(lengths)}: "
+                "there must be equally many of each, and all sweeps equally long."
+            )
+        unknown = [label for label in labels if not 0 <= label < self.first.null_class]
+        if unknown:
+            raise UserError(f"Class {unknown[0]} was not trained; classes are 0 to {self.first.null_class - 1}.")
+        label = torch.tensor(list(labels))
+        views = [draw_first(self.first, self.scheduler, label, seeds, steps=first_steps, guidance=first_guidance).cpu()]
+        for view in range(1, lengths.pop()):
+            condition = _stack([self._condition(views, row, sweep, view) for row, sweep in enumerate(cameras)])
+            drawn = draw_next(
+                self.following,
+                self.scheduler,
+                label,
+                seeds,
+                _to(condition, self.device),
+                view=view,
+                steps=next_steps,
+                guidance=next_guidance,
+            )
+            views.append(drawn.cpu())
+        pictures = torch.stack(views, 1)
+        rgb = ((pictures[:, :, :3] + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+        return IvidOutput(rgb=rgb.movedim(2, -1).contiguous(), depth=self.code.decode(pictures[:, :, 3]))
+
+    def _condition(self, views: list[Tensor], row: int, sweep: Cameras, view: int) -> Condition:
+        """What views 0 ... view-1 of sweep `row` show from camera `view`."""
+        earlier = torch.stack([picture[row] for picture in views])
+        depth = self.code.planes(earlier[:, 3])
+        sources = Views(earlier[:, :3], depth, torch.zeros(depth.shape, dtype=torch.bool), sweep[: len(views)])
+        return aggregate(see(sources, sweep[[view] * len(views)], self.size * SUPERSAMPLING), self.code)
+
+
+def _stack(conditions: list[Condition]) -> Condition:
+    return Condition(
+        torch.cat([one.rgb for one in conditions]),
+        torch.cat([one.depth for one in conditions]),
+        torch.cat([one.rgb_mask for one in conditions]),
+        torch.cat([one.mask for one in conditions]),
+    )
+
+
+def _to(condition: Condition, device: torch.device) -> Condition:
+    return Condition(
+        condition.rgb.to(device), condition.depth.to(device), condition.rgb_mask.to(device), condition.mask.to(device)
+    )

@@ -1,0 +1,58 @@
+"""Training configurations of ivid, by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+__all__ = ["CONFIGS", "Recipe"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides what comes out of a training run.
+
+    Args:
+        size: picture height and width.
+        views: training pictures, from the first seeds of tabletop's training split.
+        pairs: how many of them G_c is trained on, the first ones.
+        network: arguments of `RGBDUNet`.
+        prediction: what the networks predict (diffusers' prediction types).
+        first_steps, next_steps: optimiser steps of G_u and of G_c.
+        batch: pictures a step.
+        rate: peak learning rate of AdamW; linear warm-up, cosine decay.
+        ema: decay of the averaged weights that are shipped.
+        drop_label: share of samples trained with the null class.
+        snr_cap: min-SNR loss weighting, gamma (arXiv 2303.09556).
+        yaw_std, pitch_std: of the random view the training pictures are warped to and back, radians.
+        seed: of initial weights, order, noise and augmentation.
+    """
+
+    size: int = 64
+    views: int = 25_600
+    pairs: int = 12_800
+    network: dict[str, object] = field(default_factory=dict)
+    prediction: str = "v_prediction"
+    first_steps: int = 8_000
+    next_steps: int = 5_000
+    batch: int = 16
+    rate: float = 4e-4
+    ema: float = 0.9995
+    drop_label: float = 0.1
+    snr_cap: float = 5.0
+    yaw_std: float = 0.3
+    pitch_std: float = 0.08
+    seed: int = 0
+
+
+CONFIGS = {
+    "small": Recipe(network={"channels": (64, 96, 128), "layers": 1, "attention": (False, False, True)}),
+    "tiny": Recipe(  # seconds on a laptop: for trying out the machinery and for tests
+        size=16,
+        views=64,
+        pairs=64,
+        network={"size": 16, "channels": (32, 32), "layers": 1, "attention": (False, False), "groups": 8},
+        first_steps=20,
+        next_steps=20,
+        batch=4,
+    ),
+}

@@ -1,0 +1,170 @@
+"""Denoising with DDIM (eta 0), guidance without a class, and ivid's edits of the clean estimate.
+
+Legend: x = noisy picture, x0 = clean estimate, eps = noise estimate, a = cumulative alpha.
+Formulas: DDIM arXiv 2010.02502 eq. 12; guidance arXiv 2207.12598 in ivid's form
+``(1 + s) * conditional - s * null``; edits of x0 from ivid's public code: after an edit, eps is
+recomputed from the edited x0, so that the edit steers all later steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from diffusers import DDIMScheduler
+from torch import Tensor
+
+from ...scenes.generator import scene_generator
+from .networks import IMAGE_CHANNELS, RGBDUNet
+
+__all__ = ["Condition", "ddim_scheduler", "draw_first", "draw_next"]
+
+RGB_PULL = 0.1
+DEPTH_PULL = 0.2
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What earlier views say about a new one.
+
+    Args:
+        rgb: warped colours in [-1, 1], [N, 3, H, W]; meaningless outside `rgb_mask`.
+        depth: warped depth code in [-1, 1], [N, 1, H, W]; meaningless outside `mask`.
+        rgb_mask: where colour is known, 0 or 1, [N, 1, H, W].
+        mask: where depth is known, 0 or 1, [N, 1, H, W].
+    """
+
+    rgb: Tensor
+    depth: Tensor
+    rgb_mask: Tensor
+    mask: Tensor
+
+    def channels(self, noise: Tensor) -> Tensor:
+        """The six input channels, holes filled with `noise` [N, 4, H, W], fresh at every step."""
+        rgb = torch.where(self.rgb_mask > 0, self.rgb, noise[:, :3])
+        depth = torch.where(self.mask > 0, self.depth, noise[:, 3:])
+        return torch.cat([self.rgb_mask, rgb, depth, self.mask], 1)
+
+
+def ddim_scheduler(prediction: str) -> DDIMScheduler:
+    """The sampler's side of `training.noise_scheduler`, "trailing" spacing as the authors step it."""
+    return DDIMScheduler(
+        num_train_timesteps=1000,
+        beta_start=1e-4,
+        beta_end=0.02,
+        beta_schedule="linear",
+        prediction_type=prediction,
+        timestep_spacing="trailing",
+        set_alpha_to_one=True,
+        clip_sample=False,
+    )
+
+
+@torch.no_grad()
+def draw_first(
+    network: RGBDUNet,
+    scheduler: DDIMScheduler,
+    labels: Tensor,
+    seeds: Sequence[int],
+    *,
+    steps: int,
+    guidance: float,
+) -> Tensor:
+    """First views, RGBD in [-1, 1], [N, 4, H, W]; each depends on its own seed and label alone."""
+    noise = _Noise(seeds, "ivid.first", network)
+    x = noise.draw()
+    for time, previous in _times(scheduler, steps):
+        output = _guided(network, x, time, labels, None, guidance)
+        x0 = _clean(scheduler, output, x, time)
+        x0 = x0.clamp(-1, 1)  # the pictures have no other values; keeps guidance from burning out
+        x = _move(scheduler, x0, _noise_of(scheduler, x0, x, time), previous) if previous >= 0 else x0
+    return x
+
+
+@torch.no_grad()
+def draw_next(
+    network: RGBDUNet,
+    scheduler: DDIMScheduler,
+    labels: Tensor,
+    seeds: Sequence[int],
+    condition: Condition,
+    *,
+    view: int,
+    steps: int,
+    guidance: float,
+) -> Tensor:
+    """Further views that agree with `condition`, RGBD in [-1, 1], [N, 4, H, W].
+
+    Args:
+        view: number of the view in its sweep; each has its own noise.
+    """
+    noise = _Noise(seeds, f"ivid.view.{view}", network)
+    x = noise.draw()
+    for time, previous in _times(scheduler, steps):
+        channels = condition.channels(noise.draw())
+        output = _guided(network, x, time, labels, channels, guidance)
+        x0 = _clean(scheduler, output, x, time).clamp(-1, 1)
+        x0 = _edit(x0, condition, last=previous < 0)
+        x = _move(scheduler, x0, _noise_of(scheduler, x0, x, time), previous) if previous >= 0 else x0
+    return x
+
+
+class _Noise:
+    """Normal noise from one generator a scene, so that batches do not mix."""
+
+    def __init__(self, seeds: Sequence[int], stream: str, network: RGBDUNet) -> None:
+        size = network.config.size
+        self.generators = [scene_generator(seed, stream) for seed in seeds]
+        self.shape = (IMAGE_CHANNELS, size, size)
+        self.device = network.device
+
+    def draw(self) -> Tensor:
+        return torch.stack([torch.randn(self.shape, generator=g) for g in self.generators]).to(self.device)
+
+
+def _times(scheduler: DDIMScheduler, steps: int) -> list[tuple[int, int]]:
+    """Pairs (t, next lower t), the last with -1."""
+    scheduler.set_timesteps(steps)
+    times = [int(t) for t in scheduler.timesteps]
+    return list(zip(times, [*times[1:], -1], strict=True))
+
+
+def _guided(
+    network: RGBDUNet, x: Tensor, time: int, labels: Tensor, condition: Tensor | None, guidance: float
+) -> Tensor:
+    times = torch.full((len(x),), time, device=x.device)
+    labels = labels.to(x.device)
+    output: Tensor = network(x, times, labels, condition)
+    if guidance == 0:
+        return output
+    null: Tensor = network(x, times, torch.full_like(labels, network.null_class), condition)
+    return (1 + guidance) * output - guidance * null
+
+
+def _clean(scheduler: DDIMScheduler, output: Tensor, x: Tensor, time: int) -> Tensor:
+    """x0 from what the network predicts, velocity or noise."""
+    a: Tensor = scheduler.alphas_cumprod[time].to(x.device)
+    if scheduler.config.prediction_type == "v_prediction":
+        return a.sqrt() * x - (1 - a).sqrt() * output
+    return (x - (1 - a).sqrt() * output) / a.sqrt()
+
+
+def _noise_of(scheduler: DDIMScheduler, x0: Tensor, x: Tensor, time: int) -> Tensor:
+    """The eps that takes x to this x0."""
+    a: Tensor = scheduler.alphas_cumprod[time].to(x.device)
+    return (x - a.sqrt() * x0) / (1 - a).sqrt()
+
+
+def _move(scheduler: DDIMScheduler, x0: Tensor, eps: Tensor, previous: int) -> Tensor:
+    a: Tensor = scheduler.alphas_cumprod[previous].to(x0.device)
+    return a.sqrt() * x0 + (1 - a).sqrt() * eps
+
+
+def _edit(x0: Tensor, condition: Condition, *, last: bool) -> Tensor:
+    """Pull the clean estimate a little towards what earlier views show."""
+    rgb, depth = x0[:, :3], x0[:, 3:]
+    if not last:
+        rgb = torch.where(condition.rgb_mask > 0, RGB_PULL * condition.rgb + (1 - RGB_PULL) * rgb, rgb)
+    depth = torch.where(condition.mask > 0, DEPTH_PULL * condition.depth + (1 - DEPTH_PULL) * depth, depth)
+    return torch.cat([rgb, depth], 1)
