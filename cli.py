@@ -29,7 +29,7 @@ TRAINERS = {
     "ivid": "viewsweep.baselines.ivid.train:train",
     "tabletop-network": "viewsweep.metrics.train_network:train",
 }
-"""What can be trained, and the function that does: train(config, out, *, steps, device, log)."""
+"""What can be trained, and the function that does: train(config, out, *, steps, device, data, log)."""
 
 KINDS = ("methods", "protocols", "metrics", "classes")
 SOURCES = ("nerfstudio", "images", "colmap")
@@ -163,6 +163,9 @@ def train(
     out: Annotated[Path, typer.Option(help="Folder for weights, checkpoints and logs; training resumes from it.")],
     config: Annotated[str, typer.Option(help="Size or recipe.", envvar="VIEWSWEEP_CONFIG")] = "small",
     steps: Annotated[int | None, typer.Option(help="Another number of steps.", min=1)] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of the rendered training views, to share them between trainings.")
+    ] = None,
     device: Device = "cpu",
     offline: Offline = False,
 ) -> None:
@@ -176,7 +179,7 @@ def train(
     check_device(device)
     module, _, function = TRAINERS[what].partition(":")
     trainer: Callable[..., None] = getattr(importlib.import_module(module), function)
-    trainer(config, out, steps=steps, device=device, log=lambda line: typer.echo(line, err=True))
+    trainer(config, out, steps=steps, device=device, data=data, log=lambda line: typer.echo(line, err=True))
 
 
 @app.command("import")
@@ -215,7 +218,7 @@ def sample(
     scenes: Scenes = None,
     out: Out = None,
     device: Device = "cpu",
-    batch_size: BatchSize = 8,
+    batch_size: BatchSize = 4,
     fresh: Fresh = False,
     quiet: Quiet = False,
     offline: Offline = False,
@@ -266,7 +269,7 @@ def run(
     scenes: Scenes = None,
     out: Out = None,
     device: Device = "cpu",
-    batch_size: BatchSize = 8,
+    batch_size: BatchSize = 4,
     fresh: Fresh = False,
     no_report: Annotated[bool, typer.Option("--no-report", help="Leave the report out.")] = False,
     as_json: Json = False,

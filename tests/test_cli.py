@@ -228,14 +228,16 @@ def test_doctor_ends_with_3_where_something_is_missing(monkeypatch: pytest.Monke
 def test_train_hands_everything_to_the_trainer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: dict[str, Any] = {}
 
-    def trainer(config: str, out: Path, *, steps: int | None, device: str, log: Callable[[str], None]) -> None:
-        seen.update(config=config, out=out, steps=steps, device=device)
+    def trainer(
+        config: str, out: Path, *, steps: int | None, device: str, data: Path | None, log: Callable[[str], None]
+    ) -> None:
+        seen.update(config=config, out=out, steps=steps, device=device, data=data)
         log("step 1")
 
     monkeypatch.setattr("viewsweep.metrics.train_network.train", trainer)
     result = call("train", "tabletop-network", "--out", tmp_path / "x", "--steps", "5")
     assert result.exit_code == 0, result.output
-    assert seen == {"config": "small", "out": tmp_path / "x", "steps": 5, "device": "cpu"}
+    assert seen == {"config": "small", "out": tmp_path / "x", "steps": 5, "device": "cpu", "data": None}
     assert result.stderr == "step 1\n"
 
 

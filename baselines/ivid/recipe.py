@@ -18,6 +18,8 @@ class Recipe:
         network: arguments of `RGBDUNet`.
         prediction: what the networks predict (diffusers' prediction types).
         first_steps, next_steps: optimiser steps of G_u and of G_c.
+        branch: step of G_u whose averaged weights G_c starts from; the earlier it is, the sooner
+            both can be trained side by side.
         batch: pictures a step.
         rate: peak learning rate of AdamW; linear warm-up, cosine decay.
         ema: decay of the averaged weights that are shipped.
@@ -32,8 +34,9 @@ class Recipe:
     pairs: int = 12_800
     network: dict[str, object] = field(default_factory=dict)
     prediction: str = "v_prediction"
-    first_steps: int = 8_000
-    next_steps: int = 5_000
+    first_steps: int = 12_000
+    next_steps: int = 7_500
+    branch: int = 5_000
     batch: int = 16
     rate: float = 4e-4
     ema: float = 0.9995
@@ -53,6 +56,7 @@ CONFIGS = {
         network={"size": 16, "channels": (32, 32), "layers": 1, "attention": (False, False), "groups": 8},
         first_steps=20,
         next_steps=20,
+        branch=10,
         batch=4,
     ),
 }

@@ -3,7 +3,7 @@
 1. single unposed RGBD views of the training split are rendered (or found);
 2. G_u learns to draw them, class-conditionally;
 3. each view is warped to a random camera and back, which leaves the holes a moved camera leaves;
-4. G_c, starting from G_u, learns to fill them;
+4. G_c, starting from an early state of G_u, learns to fill them;
 5. the averaged weights of both go, in half precision, into ``OUT/pipeline``.
 
 Every stage resumes where it was killed.
@@ -20,6 +20,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 
 from ...scenes.errors import UnknownName, UserError
@@ -33,7 +34,7 @@ from .pipeline import IvidPipeline
 from .recipe import CONFIGS, Recipe
 from .sampling import ddim_scheduler, draw_first, draw_next
 from .sheets import write_sheet
-from .training import Stage, fit
+from .training import Stage, branch_file, fit
 
 __all__ = ["train"]
 
@@ -74,7 +75,9 @@ def train(
     torch.manual_seed(recipe.seed)  # initial weights; everything else draws from its own generators
     first = fit(_first_stage(recipe, views, code), recipe, out, device=device, log=log)
     conditions = prepare_conditions(out / "conditions", views, recipe, code, log=log)
-    second = fit(_next_stage(recipe, views, conditions, code, first), recipe, out, device=device, log=log)
+    start: RGBDUNet = RGBDUNet.from_config(first.config)
+    start.load_state_dict(load_file(branch_file(out, "first")))
+    second = fit(_next_stage(recipe, views, conditions, code, start), recipe, out, device=device, log=log)
     pipeline = IvidPipeline(first, second, ddim_scheduler(recipe.prediction), near=code.near, far=code.far)
     folder = out / "pipeline"
     for network in (first, second):
@@ -113,7 +116,8 @@ def _first_stage(recipe: Recipe, views: TabletopViews, code: DepthCode) -> Stage
         scheduler = ddim_scheduler(recipe.prediction)
         write_sheet(path, draw_first(network, scheduler, labels, range(20), steps=25, guidance=1.0).cpu(), 10)
 
-    return Stage("first", RGBDUNet(**recipe.network), recipe.first_steps, batch, sheet)
+    branch = min(recipe.branch, recipe.first_steps)
+    return Stage("first", RGBDUNet(**recipe.network), recipe.first_steps, batch, sheet, branch)
 
 
 def _next_stage(

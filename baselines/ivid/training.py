@@ -17,6 +17,7 @@ from typing import Any
 
 import torch
 from diffusers import DDPMScheduler
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from ...scenes.errors import UnreadableFile
@@ -25,7 +26,7 @@ from ...scenes.generator import scene_generator
 from .networks import RGBDUNet
 from .recipe import Recipe
 
-__all__ = ["Stage", "fit", "noise_scheduler"]
+__all__ = ["Stage", "branch_file", "fit", "noise_scheduler"]
 
 WARM_UP = 300
 SAVE_EVERY = 250
@@ -42,6 +43,7 @@ class Stage:
         steps: optimiser steps in all.
         batch: from a generator to clean pictures [N, 4, H, W], labels [N] and condition or None.
         sheet: from a network and a path: write a picture of samples.
+        branch: step whose averaged weights are kept beside the checkpoint, for `branch_file`.
     """
 
     name: str
@@ -49,6 +51,12 @@ class Stage:
     steps: int
     batch: Callable[[torch.Generator], tuple[Tensor, Tensor, Tensor | None]]
     sheet: Callable[[RGBDUNet, Path], None]
+    branch: int = 0
+
+
+def branch_file(out: Path, name: str) -> Path:
+    """Where `fit` keeps the averaged weights of stage `name` at its branch step."""
+    return out / name / "branch.safetensors"
 
 
 def noise_scheduler(prediction: str) -> DDPMScheduler:
@@ -111,6 +119,8 @@ def fit(stage: Stage, recipe: Recipe, out: Path, *, device: str, log: Callable[[
         if step % SAVE_EVERY == 0 or step == stage.steps:
             _save(checkpoint, stage, recipe, step, network, average, optimiser)
             atomic_write(losses, "\n".join(["step,loss", *lines]) + "\n")
+        if step == stage.branch:
+            atomic_write(branch_file(out, stage.name), save({k: v.cpu().contiguous() for k, v in average.items()}))
         if step % (SAVE_EVERY * 4) == 0 or step == stage.steps:
             stage.sheet(_averaged(stage.network, average, device), folder / f"samples-{step:06d}.png")
     return _averaged(stage.network, average, "cpu")
