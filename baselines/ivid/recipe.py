@@ -24,7 +24,6 @@ class Recipe:
         rate: peak learning rate of AdamW; linear warm-up, cosine decay.
         ema: decay of the averaged weights that are shipped.
         drop_label: share of samples trained with the null class.
-        snr_cap: min-SNR loss weighting, gamma (arXiv 2303.09556).
         yaw_std, pitch_std: of the random view the training pictures are warped to and back, radians.
         seed: of initial weights, order, noise and augmentation.
     """
@@ -41,7 +40,6 @@ class Recipe:
     rate: float = 4e-4
     ema: float = 0.9995
     drop_label: float = 0.1
-    snr_cap: float = 5.0
     yaw_std: float = 0.3
     pitch_std: float = 0.08
     seed: int = 0
