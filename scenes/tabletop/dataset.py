@@ -67,6 +67,8 @@ def prepare_views(
     done = held.pop("done", 0)
     if held != wanted:
         done = 0
+    if not done:  # or a call killed before its first chunk would leave a record that vouches for other pictures
+        record.unlink(missing_ok=True)
     count = len(seeds)
     mode = "r+" if done else "w+"
     views = TabletopViews(

@@ -7,6 +7,8 @@ for the oracle and the test split.
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Iterator, Sequence
 
 import torch
@@ -88,8 +90,9 @@ def reference_images(count: int, size: int, cameras: Cameras) -> Tensor:
     if not 0 < count <= len(REFERENCE_SEEDS):
         raise UserError(f"{count} reference images asked for; there are 1 to {len(REFERENCE_SEEDS)}.")
     objects = [sample(REFERENCE_SEEDS[i], i % len(CLASSES)) for i in range(count)]
-    # a class must not always meet the same views: step through them once per round of classes
-    view = [(i // len(CLASSES) * 7 + i % len(CLASSES) * 5) % len(cameras) for i in range(count)]
+    # a class must not always meet the same views: step through all of them, once per round of classes
+    stride = next(step for step in itertools.count(7, 2) if math.gcd(step, len(cameras)) == 1)
+    view = [(i // len(CLASSES) * stride + i % len(CLASSES) * 5) % len(cameras) for i in range(count)]
     images = torch.empty(count, size, size, 3, dtype=torch.uint8)
     for positions, rgb, _ in render_views(objects, cameras[view], size):
         images[positions] = rgb
