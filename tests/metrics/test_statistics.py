@@ -73,6 +73,14 @@ def test_groups_are_twenty_or_as_many_as_scenes(units: int, groups: int) -> None
     assert sizes.max() - sizes.min() <= 1
 
 
+@pytest.mark.parametrize("order", ["in turn", "class by class"])
+def test_groups_mix_the_classes_whatever_their_order(order: str) -> None:
+    scenes = np.arange(256)
+    label = scenes % 10 if order == "in turn" else scenes * 10 // 256
+    groups = jackknife_groups(256)
+    assert min(len(set(label[groups == group])) for group in range(20)) >= 5
+
+
 def test_one_group_has_no_interval() -> None:
     assert jackknife_interval(1.0, [2.0], [1]) is None
 
