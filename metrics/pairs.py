@@ -18,8 +18,8 @@ def adjacent_pairs(cameras: Cameras) -> list[tuple[int, int]]:
     """Neighbouring views, each pair once, as (lower view, higher view) or, for the loop, (last, first).
 
     Where all steps of the path turn by the same angle it is a sweep: its neighbours are
-    consecutive views, and the last with the first where that gap is one step too, so that a full
-    circle is closed. Other sets (grids, photographs) are connected by their smallest angles
+    consecutive views, and the last with the first where that gap is one step too, in angle and in
+    distance, so that a full circle is closed. Other sets (grids, photographs) are connected by their smallest angles
     instead, as the minimum spanning tree of the angles between optical axes; among equal angles
     the views closest in order come first.
 
@@ -36,7 +36,9 @@ def adjacent_pairs(cameras: Cameras) -> list[tuple[int, int]]:
     if max(steps) - min(steps) <= STEP_TOLERANCE * max(steps):
         pairs = [(k, k + 1) for k in range(views - 1)]
         if views > 2 and math.isclose(float(angle[-1, 0]), steps[0], rel_tol=STEP_TOLERANCE, abs_tol=1e-9):
-            pairs.append((views - 1, 0))
+            moved = torch.linalg.vector_norm(cameras.positions.roll(-1, 0) - cameras.positions, dim=1)
+            if float(moved[-1]) <= (1 + STEP_TOLERANCE) * float(moved[:-1].max()) + 1e-9:
+                pairs.append((views - 1, 0))
         return pairs
     return _spanning_tree(angle)
 

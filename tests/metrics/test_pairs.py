@@ -46,3 +46,10 @@ def test_float32_poses_are_still_a_circle() -> None:
     exact = sweep360(24, 0.26)
     pose = exact.cam_to_world.float() * torch.tensor(1.0)
     assert adjacent_pairs(Cameras(pose, exact.intrinsics)) == adjacent_pairs(exact)
+
+
+def test_cameras_that_move_without_turning_are_no_circle() -> None:
+    pose = torch.eye(4, dtype=torch.float64).repeat(5, 1, 1)
+    pose[:, 0, 3] = torch.arange(5)
+    cameras = Cameras(pose, sweep360(1).intrinsics[0])
+    assert adjacent_pairs(cameras) == [(0, 1), (1, 2), (2, 3), (3, 4)]
