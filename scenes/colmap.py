@@ -221,9 +221,10 @@ def _distance(path: Path, frames: list[Frame]) -> float | None:
     for number, line in _lines(path):
         if line and not line.startswith("#"):
             try:
-                points.append([float(field) for field in line.split(maxsplit=4)[1:4]])
+                x, y, z = map(float, line.split(maxsplit=4)[1:4])
             except ValueError as error:
-                raise UnreadableFile(f"{path}, line {number}: not a point.") from error
+                raise UnreadableFile(f"{path}, line {number}: not a point (id, x, y, z, ...).") from error
+            points.append([x, y, z])
     if not points:
         return None
     poses = torch.stack([frame.cam_to_world for frame in frames])

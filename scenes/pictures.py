@@ -84,7 +84,7 @@ def read_picture(path: Path, *, upright: bool = False) -> Picture:
     """
     image = _open(path)
     if upright:
-        image = ImageOps.exif_transpose(image)
+        image = _turned(image)
     if image.mode in ("I;16", "I;16L", "I;16B"):
         grey = (np.asarray(image).astype(np.float32) / 257 + 0.5).astype(np.uint8)
         return Picture(np.repeat(grey[..., None], 3, -1))
@@ -119,8 +119,8 @@ def read_depth(path: Path, unit: float) -> npt.NDArray[np.float32]:
         try:
             stored = np.load(path, mmap_mode="r", allow_pickle=False)  # a header may promise more than the file has
             values = np.array(stored, dtype=np.float64)
-        except (OSError, ValueError, TypeError, EOFError) as error:
-            raise UnreadableFile(f"{path}: not a readable depth map ({error}).") from error
+        except Exception as error:  # a damaged header makes numpy's parser raise all sorts
+            raise UnreadableFile(f"{path}: not a readable depth map ({_reason(error)}).") from error
     else:
         image = _open(path)
         if image.mode not in ("I;16", "I;16L", "I;16B", "I", "F"):
@@ -195,10 +195,20 @@ def _open(path: Path, *, decode: bool = True) -> Image.Image:
                     with Image.open(path, formats=("PNG",)) as again:
                         again.verify()
                 return image.copy()
-    except (OSError, ValueError, SyntaxError, EOFError, OverflowError, MemoryError) as error:
-        raise UnreadableFile(f"{path}: not a readable picture ({_reason(error)}).") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise UnreadableFile(f"{path}: too large to be opened safely ({error})") from error
+    except Exception as error:  # decoders raise whatever a damaged file makes them trip over
+        raise UnreadableFile(f"{path}: not a readable picture ({_reason(error)}).") from error
+
+
+def _turned(image: Image.Image) -> Image.Image:
+    """The picture as its EXIF orientation says; as it is stored where that cannot be read."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ImageOps.exif_transpose(image)
+    except Exception:  # damaged metadata is no reason to refuse a picture, and is parsed without much care
+        return image
 
 
 def _reason(error: BaseException) -> str:

@@ -141,10 +141,10 @@ def load_scene(path: str | os.PathLike[str]) -> Scene:
         with safe_open(path, framework="pt") as file:
             header = json.loads((file.metadata() or {}).get("viewsweep", "{}"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  not a dict
-    except (OSError, SafetensorError, ValueError) as error:
+    except (OSError, SafetensorError, ValueError, RecursionError) as error:
         raise UnreadableFile(
             f"{path}: not a readable scene file ({error}).",
-            hint="Delete it and run `viewsweep sample` again; finished scenes are kept.",
+            hint="Delete it and run the command that made it again; finished scenes are kept.",
         ) from error
     schema = header.get("schema") if isinstance(header, dict) else None
     if schema != SCHEMA:
@@ -185,6 +185,8 @@ def _scene(tensors: dict[str, Tensor], header: dict[str, Any]) -> Scene:
     label, seed, context = (header.get(name) for name in ("label", "seed", "context"))
     if any(type(number) not in (int, type(None)) for number in (label, seed)) or not isinstance(context or {}, dict):
         raise InvalidScene(f"its header {header} must hold label and seed as integers and context as an object.")
+    if any(number is not None and not -(2**63) <= number < 2**63 for number in (label, seed)):
+        raise InvalidScene("its label or seed is no integer of 64 bits.")
     own = {name: part for name, part in tensors.items() if not name.startswith("context.")}
     if "rgb" not in own:
         raise InvalidScene("there is no tensor named rgb.")

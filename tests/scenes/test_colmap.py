@@ -194,6 +194,7 @@ def test_binary_models_come_with_the_way_out(tmp_path):
         ({"images": "1 1 0 0 0 1 a.png\n\n"}, r"images\.txt, line 3: not an image"),
         ({"images": f"1 {FRONT} 1 a.png\n2 {FRONT} 1 b.png\n"}, r"images\.txt, line 4: here the 2D points of a\.png"),
         ({"points": "1 a b c\n"}, r"points3D\.txt, line 1: not a point"),
+        ({"points": "1 0 0 0 9 9 9 0.5\n2 0.5\n"}, r"points3D\.txt, line 2: not a point"),
     ],
 )
 def test_broken_lines_are_named(tmp_path, parts, words):

@@ -58,6 +58,17 @@ def test_exif_orientation_is_followed_only_where_asked(tmp_path):
     assert read_picture(tmp_path / "a.jpg", upright=True).size == (4, 8)
 
 
+def test_a_picture_with_damaged_exif_stays_as_it_is_stored(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    path = tmp_path / "a.jpg"
+    Image.fromarray(gradient(4, 8)).save(path, exif=exif)
+    content = path.read_bytes()
+    assert b"MM\0*" in content or b"II*\0" in content
+    path.write_bytes(content.replace(b"MM\0*", b"MM\0l").replace(b"II*\0", b"IIl\0"))
+    assert read_picture(path, upright=True).size == (8, 4)
+
+
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.95])
 @pytest.mark.parametrize("suffix", ["png", "jpg", "webp"])
 def test_truncated_pictures_are_named(tmp_path, suffix, share):
@@ -146,7 +157,9 @@ def test_unreadable_depth_is_named(tmp_path):
     np.save(tmp_path / "c.npy", np.array([[{"code": 1}]]), allow_pickle=True)
     np.save(tmp_path / "d.npy", np.array([["far"]]))
     Image.new("L", (2, 2)).save(tmp_path / "e.png")
-    for name in ("a.npy", "b.npy", "c.npy", "d.npy", "e.png", "f.npy"):
+    np.save(tmp_path / "g.npy", np.ones((4, 4)))
+    (tmp_path / "g.npy").write_bytes((tmp_path / "g.npy").read_bytes().replace(b"(4, 4), }", b"(4, 4    "))
+    for name in ("a.npy", "b.npy", "c.npy", "d.npy", "e.png", "f.npy", "g.npy"):
         with pytest.raises(UnreadableFile, match=name):
             read_depth(tmp_path / name, 1.0)
 

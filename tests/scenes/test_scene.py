@@ -84,7 +84,9 @@ def test_newer_schema_is_refused(tmp_path):
         load_scene(tmp_path / "a")
 
 
-@pytest.mark.parametrize("metadata", [None, {"viewsweep": "[1]"}, {"viewsweep": "{"}, {"other": "{}"}])
+@pytest.mark.parametrize(
+    "metadata", [None, {"viewsweep": "[1]"}, {"viewsweep": "{"}, {"viewsweep": 99999 * "["}, {"other": "{}"}]
+)
 def test_foreign_safetensors_are_refused(tmp_path, metadata):
     save_file({"rgb": torch.zeros(1, 2, 2, 3).byte()}, tmp_path / "a", metadata=metadata)
     with pytest.raises(UnreadableFile, match=r"schema|readable"):
@@ -93,7 +95,14 @@ def test_foreign_safetensors_are_refused(tmp_path, metadata):
 
 @pytest.mark.parametrize(
     "header",
-    [{"label": "mug"}, {"seed": 1.5}, {"label": True}, {"context": [1]}, {"context": {"label": "mug"}}],
+    [
+        {"label": "mug"},
+        {"seed": 1.5},
+        {"seed": 2**63},
+        {"label": True},
+        {"context": [1]},
+        {"context": {"label": "mug"}},
+    ],
     ids=str,
 )
 def test_headers_of_the_wrong_type_are_refused(tmp_path, header):
