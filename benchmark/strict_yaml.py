@@ -70,7 +70,7 @@ def _parse(path: Path, text: str) -> tuple[dict[str, Any], Lines]:
         if not isinstance(node, yaml.MappingNode):
             raise UserError(f"{path}:1: the file must hold keys and values, such as `name: my-protocol`.")
         lines: Lines = {(): 1}
-        _collect_lines(path, node, (), lines)
+        _collect_lines(path, node, (), lines, loader)
         return loader.construct_document(node), lines
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -79,24 +79,36 @@ def _parse(path: Path, text: str) -> tuple[dict[str, Any], Lines]:
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         raise UserError(f"{path}:{line}: not valid YAML: {error.reason}.") from error
+    except RecursionError as error:
+        raise UserError(f"{path}:1: nested too deeply for a settings file.") from error
     finally:
         loader.dispose()
 
 
-def _collect_lines(path: Path, node: yaml.Node, where: tuple[Key, ...], lines: Lines) -> None:
-    if isinstance(node, yaml.MappingNode):
+def _collect_lines(
+    path: Path, node: yaml.Node, where: tuple[Key, ...], lines: Lines, loader: yaml.SafeLoader
+) -> None:
+    """Note where each value stands, and refuse keys given twice and scalars that have no value."""
+    if isinstance(node, yaml.ScalarNode):
+        try:
+            loader.construct_object(node)
+        except ValueError as error:  # month 13, an integer of a million digits
+            raise UserError(f"{path}:{node.start_mark.line + 1}: {_name(where)}: no value ({error}).") from error
+    elif isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             place = (*where, str(key.value))
             line = key.start_mark.line + 1
             if place in lines:
                 raise UserError(f"{path}:{line}: {_name(place)}: given twice; first on line {lines[place]}.")
             lines[place] = line
-            _collect_lines(path, value, place, lines)
+            if isinstance(key, yaml.ScalarNode):
+                _collect_lines(path, key, place, lines, loader)
+            _collect_lines(path, value, place, lines, loader)
     elif isinstance(node, yaml.SequenceNode):
         for position, value in enumerate(node.value):
             place = (*where, position)
             lines[place] = value.start_mark.line + 1
-            _collect_lines(path, value, place, lines)
+            _collect_lines(path, value, place, lines, loader)
 
 
 def _fault(item: Any, data: Any, lines: Lines, model: type[BaseModel]) -> tuple[int, str]:
