@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from .roles import in_order
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -12,7 +14,7 @@ __all__ = ["format_result", "reasons", "summary_table"]
 
 
 def summary_table(results: Mapping[str, Any]) -> Table:
-    """One row a metric, one column a method: value and its 95 % interval."""
+    """One row a metric, one column a method (the ceiling first, cheats last): value and 95 % interval."""
     from rich.table import Table
     from rich.text import Text
 
@@ -20,13 +22,15 @@ def summary_table(results: Mapping[str, Any]) -> Table:
     title = f"{protocol['name']} v{protocol['version']} ({protocol['hash'][:12]})" if protocol["name"] else None
     table = Table(title=title, title_justify="left")
     table.add_column("metric", no_wrap=True)
-    for method in results["methods"]:
-        table.add_column(method, justify="right")
-    counts = [entry["scenes"] for entry in results["methods"].values()]
+    methods = in_order(results["methods"])
+    for method in methods:
+        table.add_column(Text(method), justify="right")
+    entries = [results["methods"][method] for method in methods]
+    counts = [entry["scenes"] for entry in entries]
     table.add_row("scenes", *(f"{count['evaluated']}/{count['requested']}" for count in counts), end_section=True)
     for name, definition in results["metrics"].items():
         arrow = {True: " ↑", False: " ↓"}.get(definition["higher_is_better"], "")
-        cells = (format_result(entry["metrics"].get(name)) for entry in results["methods"].values())
+        cells = (format_result(entry["metrics"].get(name)) for entry in entries)
         table.add_row(*map(Text, (name + arrow, *cells)))  # as text: brackets are rich's own mark-up
     return table
 
@@ -44,8 +48,8 @@ def format_result(result: Mapping[str, Any] | None) -> str:
 def reasons(results: Mapping[str, Any]) -> list[str]:
     """Why values are missing: each reason once, with the metrics and methods it concerns."""
     found: dict[str, tuple[dict[str, None], dict[str, None]]] = {}
-    for method, entry in results["methods"].items():
-        for name, result in entry["metrics"].items():
+    for method in in_order(results["methods"]):
+        for name, result in results["methods"][method]["metrics"].items():
             if result["reason"]:
                 metrics, methods = found.setdefault(result["reason"], ({}, {}))
                 metrics[name] = methods[method] = None

@@ -15,21 +15,14 @@ from typing import Any
 
 import pandas as pd
 
+from ..benchmark.results import COLUMNS, RESULTS_SCHEMA
+from ..benchmark.roles import Role, in_order, role
+from ..benchmark.run_directory import RUN_SCHEMA
 from ..scenes.errors import UnreadableFile
 from ..scenes.scene import Scene, load_scene
 from .numbers import NOTHING
 
-__all__ = ["CEILINGS", "CHEATS", "Definition", "Failure", "Method", "Outcome", "RunFiles", "read_run"]
-
-RESULTS_SCHEMA = "viewsweep.results/1"
-RUN_SCHEMA = "viewsweep.run/1"
-COLUMNS = ("method", "index", "seed", "label", "metric", "view", "yaw_deg", "value")
-
-CEILINGS = frozenset({"oracle"})
-"""Methods that draw the world itself: the best any method could do, and no competitor."""
-
-CHEATS = frozenset({"billboard", "blurred", "drift", "frozen", "janus", "jitter", "noise", "switch", "wobble"})
-"""Methods that break one rule on purpose, to show which metric notices."""
+__all__ = ["Definition", "Failure", "Method", "Outcome", "RunFiles", "read_run"]
 
 
 @dataclass(frozen=True)
@@ -82,11 +75,9 @@ class Method:
     seconds: float | None = None
 
     @property
-    def role(self) -> str:
-        """ "ceiling", "cheat" or "method"."""
-        if self.name in CEILINGS:
-            return "ceiling"
-        return "cheat" if self.name in CHEATS else "method"
+    def role(self) -> Role:
+        """ "ceiling", "method" or "cheat"."""
+        return role(self.name)
 
     def outcome(self, metric: str) -> Outcome:
         return self.outcomes.get(metric, Outcome())
@@ -167,9 +158,9 @@ def read_run(folder: Path) -> RunFiles:
             f"{path}: not laid out as {RESULTS_SCHEMA} ({type(error).__name__}: {error}).",
             hint="Run `viewsweep evaluate` again; finished scenes are kept.",
         ) from error
-    rank = {"ceiling": 0, "method": 1, "cheat": 2}
-    methods.sort(key=lambda method: (rank[method.role], method.name))
-    return RunFiles(folder, protocol, definitions, tuple(methods), _read_rows(folder / "per_scene.parquet"), run)
+    by_name = {method.name: method for method in methods}
+    ordered = tuple(by_name[name] for name in in_order(by_name))
+    return RunFiles(folder, protocol, definitions, ordered, _read_rows(folder / "per_scene.parquet"), run)
 
 
 def _definition(name: str, entry: Mapping[str, Any]) -> Definition:

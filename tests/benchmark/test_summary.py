@@ -38,6 +38,14 @@ def test_table_shows_values_intervals_and_counts() -> None:
         assert part in text
 
 
+def test_the_ceiling_stands_first_and_the_cheats_last() -> None:
+    names = ["a-gan", "billboard", "ivid-small", "noise", "oracle", "[bold]"]
+    results = RESULTS | {"methods": dict.fromkeys(names, RESULTS["methods"]["oracle"])}
+    heads = [str(column.header) for column in summary_table(results).columns]
+    assert heads == ["metric", "oracle", "[bold]", "a-gan", "ivid-small", "billboard", "noise"]
+    assert "(oracle, [bold], a-gan, ivid-small, billboard, noise)" in reasons(results)[0]
+
+
 @pytest.mark.parametrize(
     ("value", "text"), [(result(0.01234), "0.0123"), (result(12345.6), "12346"), (result(None), "not run"), (None, "-")]
 )
