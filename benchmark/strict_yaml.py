@@ -85,9 +85,7 @@ def _parse(path: Path, text: str) -> tuple[dict[str, Any], Lines]:
         loader.dispose()
 
 
-def _collect_lines(
-    path: Path, node: yaml.Node, where: tuple[Key, ...], lines: Lines, loader: yaml.SafeLoader
-) -> None:
+def _collect_lines(path: Path, node: yaml.Node, where: tuple[Key, ...], lines: Lines, loader: yaml.SafeLoader) -> None:
     """Note where each value stands, and refuse keys given twice and scalars that have no value."""
     if isinstance(node, yaml.ScalarNode):
         try:
