@@ -83,7 +83,7 @@ class RunDirectory:
             )
         probe = self.path / f".probe.{uuid.uuid4().hex}.tmp"
         atomic_write(probe, "")
-        probe.unlink()
+        probe.unlink(missing_ok=True)  # whoever holds the folder may have tidied it away
 
     def tidy(self) -> None:
         """Clear what killed writers left behind; only for the holder of the lock."""
@@ -94,17 +94,20 @@ class RunDirectory:
         """Delete results and the scenes of `methods`, or of every method sampled here.
 
         Only what a run writes is deleted; scenes without a `method.json` were brought by somebody
-        else and stay.
+        else and stay. In an order that can be cut short anywhere: first what speaks of the scenes,
+        and of each method the record that says whose they are last.
         """
-        chosen = set(self.methods()) if everything else set(methods)
-        for name in chosen & set(self.methods()):
-            folder = self.method_folder(name)
-            if (folder / "method.json").exists():
-                for entry in folder.iterdir():
-                    if SCENE_FILE.fullmatch(entry.name) or entry.name == "method.json":
-                        entry.unlink()
         for file in (self.manifest, self.report_html, self.results_json, self.per_scene, self.run_json):
             file.unlink(missing_ok=True)
+        chosen = set(self.methods()) if everything else set(methods)
+        for name in sorted(chosen & set(self.methods())):
+            folder = self.method_folder(name)
+            record = folder / "method.json"
+            if record.exists():
+                for entry in folder.iterdir():
+                    if SCENE_FILE.fullmatch(entry.name):
+                        entry.unlink()
+                record.unlink()
         if everything:
             shutil.rmtree(self.cache, ignore_errors=True)
 

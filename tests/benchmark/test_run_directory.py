@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 from pathlib import Path
@@ -58,6 +59,34 @@ def test_starting_over_spares_scenes_from_elsewhere(run: RunDirectory) -> None:
     run.start_over([], everything=True)
     left = sorted(path.relative_to(run.path).as_posix() for path in run.path.rglob("*") if path.is_file())
     assert left == ["scenes/ours/notes.txt", "scenes/theirs/00000.safetensors"]
+
+
+@pytest.mark.parametrize("deleted", range(8))
+def test_starting_over_can_be_cut_short_anywhere(
+    run: RunDirectory, monkeypatch: pytest.MonkeyPatch, deleted: int
+) -> None:
+    run.probe()
+    run.method_folder("ours").mkdir(parents=True)
+    record = run.method_folder("ours") / "method.json"
+    for path in (record, run.scene_file("ours", 0), run.scene_file("ours", 1), run.results_json, run.manifest):
+        path.touch()
+    unlink, left = Path.unlink, [None] * deleted
+
+    def until_killed(path: Path, missing_ok: bool = False) -> None:
+        if not left:
+            raise KeyboardInterrupt
+        left.pop()
+        unlink(path, missing_ok=missing_ok)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", until_killed)
+        with contextlib.suppress(KeyboardInterrupt):
+            run.start_over(["ours"], everything=False)
+    scenes = list(run.method_folder("ours").glob("*.safetensors"))
+    assert record.exists() or not scenes  # without the record nobody would dare to delete them
+    assert not run.manifest.exists() or len(scenes) == 2
+    run.start_over(["ours"], everything=False)
+    assert list(run.method_folder("ours").iterdir()) == []
 
 
 def test_leftovers_of_the_killed_are_cleared(run: RunDirectory) -> None:
