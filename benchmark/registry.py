@@ -24,7 +24,8 @@ from typing import Any
 
 from ..scenes.errors import UnknownName, UserError
 from ..scenes.generator import Generator
-from .fingerprint import sha256_file, source_fingerprint
+from .fingerprint import sha256_file, sha256_json, source_fingerprint
+from .method_record import info_record
 
 __all__ = ["BUILT_IN", "GROUP", "Method", "check_device", "find_method", "is_own", "load_method", "method_names"]
 
@@ -116,10 +117,11 @@ def check_device(device: str) -> None:
 def find_method(name: str, device: str = "cpu", batch_size: int | None = None) -> Method:
     """Where `name` leads. A file or class of your own is loaded at once: only it knows its name."""
     if _is_file(name):
-        path, _, attribute = name.partition(".py")
-        return _own(_from_file(Path(path + ".py"), attribute.removeprefix(":")), name, device, batch_size)
+        stem, _, attribute = (name, "", "") if name.endswith(".py") else name.rpartition(":")
+        path = Path(stem)
+        return _own(lambda: _from_file(path, attribute), name, device, batch_size, path)
     if ":" in name:
-        return _own(_from_module(name), name, device, batch_size)
+        return _own(lambda: _from_module(name), name, device, batch_size)
     points = _installed().get(name, [])
     if len(points) + (name in BUILT_IN) > 1:
         raise UserError(
@@ -149,10 +151,13 @@ def _is_file(name: str) -> bool:
     return name.endswith(".py") or ".py:" in name
 
 
-def _own(factory: Callable[..., Any], spec: str, device: str, batch_size: int | None) -> Method:
+def _own(
+    find: Callable[[], Callable[..., Any]], spec: str, device: str, batch_size: int | None, path: Path | None = None
+) -> Method:
     try:
-        generator = _call(factory, spec, device, batch_size)
-        name = generator.info().name
+        generator = _call(find(), spec, device, batch_size)
+        info = generator.info()
+        name = info.name
     except UserError:
         raise
     except Exception as error:
@@ -163,7 +168,11 @@ def _own(factory: Callable[..., Any], spec: str, device: str, batch_size: int | 
         raise UserError(
             f"{spec}: its info() claims the name '{name}', which is {method_names()[name]}. Choose another."
         )
-    return Method(name, spec, lambda device, batch_size: generator, lambda: None)
+
+    def fingerprint() -> str | None:  # what the file imports or loads can only show in its info
+        return None if path is None else sha256_json([sha256_file(path), info_record(info)])
+
+    return Method(name, spec, lambda device, batch_size: generator, fingerprint)
 
 
 def _loader(find: Callable[[], Callable[..., Any]], spec: str) -> Callable[[str, int | None], Generator]:

@@ -92,6 +92,12 @@ def sample_method(
         result.failed = record.failed
         return result
     record.accept(info)
+    if not unchanged and None not in (fingerprint, record.fingerprint) and len(missing) < len(requests):
+        run.log("source changed", method=method.name)
+        progress.say(
+            f"{method.name}: its source has changed since its scenes were drawn, and they are kept. "
+            "Draw them anew with --fresh."
+        )
     record.fingerprint = fingerprint
     if not missing:
         record.write(record_file)

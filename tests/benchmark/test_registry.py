@@ -64,11 +64,36 @@ def test_class_in_file_by_name(mine: Path) -> None:
         load_method(f"{mine}:Mime")
 
 
+def test_file_below_a_folder_with_py_in_its_name(mine: Path) -> None:
+    folder = mine.parent / ".pyenv"
+    folder.mkdir()
+    moved = mine.rename(folder / "mine.py")
+    assert load_method(str(moved)).info().name == "mine-small"
+    assert load_method(f"{moved}:Mine").info().name == "mine-small"
+
+
+def test_file_that_changes_has_another_fingerprint(mine: Path) -> None:
+    before = find_method(str(mine)).fingerprint()
+    assert before == find_method(str(mine)).fingerprint()
+    mine.write_text(FILE + "\n# better\n")
+    assert before is not None
+    assert find_method(str(mine)).fingerprint() != before
+
+
 def test_class_by_module() -> None:
     with pytest.raises(UserError, match="claims the name 'noise', which is built-in"):
         load_method("viewsweep.baselines.reference:Noise")
     with pytest.raises(UserError, match=r"there is no module 'viewsweep.nowhere'"):
         load_method("viewsweep.nowhere:Noise")
+
+
+def test_faulty_module_is_a_user_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "faulty_method_module.py").write_text("raise RuntimeError('no weights')")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(UserError, match=r"faulty_method_module:Mine: cannot be set up \(RuntimeError: no weights\)"):
+        load_method("faulty_method_module:Mine")
+    with pytest.raises(UserError, match=r":Mine: cannot be set up \(ValueError: Empty module name\)"):
+        load_method(":Mine")
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -190,6 +191,29 @@ def test_changed_method_is_refused_and_its_scenes_stay(run: RunDirectory, tiny: 
     assert files(run) == before
 
 
+def test_changed_source_is_told_once(run: RunDirectory, tiny: Protocol, painter: Any) -> None:
+    class Heard(Progress):
+        def say(self, message: str) -> None:
+            said.append(message)
+
+    def draw_with(fingerprint: str) -> None:
+        method = replace(painter().as_method(), fingerprint=lambda: fingerprint)
+        options = {"device": "cpu", "batch_size": 8, "progress": Heard(), "begin": lambda: None}
+        sample_method(run, tiny, tiny.requests(), method, **options)
+
+    said: list[str] = []
+    draw_with("first")
+    draw_with("first")
+    assert said == []
+    before = files(run)
+    for _ in range(2):
+        draw_with("second")
+    assert files(run) == before
+    assert said == [
+        "painter: its source has changed since its scenes were drawn, and they are kept. Draw them anew with --fresh."
+    ]
+
+
 def test_scenes_of_another_protocol_are_refused(run: RunDirectory, tiny: Protocol, painter: Any) -> None:
     draw(run, tiny, painter())
     with pytest.raises(UserError, match="drawn for another protocol"):
@@ -206,12 +230,12 @@ def test_scenes_from_elsewhere_are_not_overwritten(run: RunDirectory, tiny: Prot
 def test_full_disk_keeps_what_is_there(
     run: RunDirectory, tiny: Protocol, painter: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    replace = os.replace
+    rename = os.replace
 
     def full(source: str, target: Any) -> None:
         if Path(target).name == "00001.safetensors":
             raise OSError(errno.ENOSPC, "No space left on device")
-        replace(source, target)
+        rename(source, target)
 
     monkeypatch.setattr(os, "replace", full)
     with pytest.raises(WriteFailed, match=r"00001\.safetensors: the disk is full\. Free some space and run"):
