@@ -58,13 +58,12 @@ def test_holes_open_on_the_side_the_camera_left() -> None:
     assert {yaw_of(index, TURNING) > 0 for index in indices} == {True, False}
     rgb, depth = card(len(indices), behind=2.2)
     found = round_trip(rgb, depth, indices, TURNING, CODE)
-    left, right = slice(6, 9), slice(23, 26)  # the card's columns are 10 to 21; one beside them is always lost
+    left, right = slice(5, 10), slice(22, 27)  # beside the card's columns 10 to 21
     for row, index in enumerate(indices):
         holes = found.mask[row, 0, 10:22] == 0
         lost_left, lost_right = int(holes[:, left].sum()), int(holes[:, right].sum())
         wide, narrow = (lost_left, lost_right) if yaw_of(index, TURNING) > 0 else (lost_right, lost_left)
-        assert wide >= 12  # a column of the twelve rows at least
-        assert narrow == 0
+        assert wide >= narrow + 2 * 12  # columns of twelve rows
 
 
 def test_what_is_known_is_what_was_there() -> None:
