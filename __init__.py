@@ -41,7 +41,7 @@ def run(
     *,
     scenes: int | None = None,
     device: str = "cpu",
-    batch_size: int = 8,
+    batch_size: int = 4,
     fresh: bool = False,
     report: bool = True,
     command: str = "viewsweep.run(...)",
@@ -74,7 +74,7 @@ def evaluate(
     """Measure the scenes in ``directory/scenes/<method>/*.safetensors``; see `viewsweep.benchmark.evaluate`."""
     from .benchmark import harness
 
-    return harness.evaluate(directory, command=command, progress=progress)
+    return harness.evaluate(directory, report=_write_report, command=command, progress=progress)
 
 
 def _write_report(directory: Path) -> Path:

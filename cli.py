@@ -253,11 +253,12 @@ def evaluate(
 ) -> None:
     """Measure scenes that are on disk."""
     _prepare(offline)
+    from . import _write_report
     from .benchmark import harness
     from .benchmark.progress import make_progress
 
     with make_progress(quiet=quiet) as progress:
-        outcome = harness.evaluate(directory, command=_command(), progress=progress)
+        outcome = harness.evaluate(directory, report=_write_report, command=_command(), progress=progress)
     _print_results(outcome, as_json)
     _complain(outcome)
 
@@ -380,11 +381,14 @@ def _print_results(outcome: Outcome, as_json: bool) -> None:
 
 def _complain(outcome: Outcome) -> None:
     """Failures do not keep the rest from being done, but they decide how the command ends."""
-    from .scenes.errors import ChecksFailed, UnreadableFile
+    from .scenes.errors import ChecksFailed, UserError
 
-    if outcome.unreadable:
-        more = f" ({len(outcome.unreadable) - 1} more.)" if len(outcome.unreadable) > 1 else ""
-        raise UnreadableFile(f"{outcome.unreadable[0]}{more} Everything else was evaluated.")
+    refused = [*outcome.unreadable, *outcome.refused]
+    if refused:
+        more = f" ({len(refused) - 1} more.)" if len(refused) > 1 else ""
+        raise UserError(
+            f"{refused[0]}{more} Everything else was {'drawn' if outcome.results is None else 'evaluated'}."
+        )
     if outcome.failures:
         more = f" ({len(outcome.failures) - 1} more.)" if len(outcome.failures) > 1 else ""
         raise ChecksFailed(f"Done, but without some scenes. {outcome.failures[0]}{more}")

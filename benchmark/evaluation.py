@@ -41,6 +41,7 @@ class Evaluated:
         rows: the lines of `per_scene.parquet`, by method.
         failures: scenes no number rests on, one sentence each.
         unreadable: those among them whose file is there but cannot be used.
+        refused: those among them that were drawn, and broke a rule.
         hashes: sha256 of each scene file.
         cached: True when nothing had to be computed.
     """
@@ -49,6 +50,7 @@ class Evaluated:
     rows: dict[str, list[TableRow]] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
     hashes: dict[Path, str] = field(default_factory=dict)
     cached: bool = True
 
@@ -62,6 +64,7 @@ class Folder:
     files: dict[int, Path]
     hashes: dict[int, str]
     missing: dict[int, str]
+    refused: set[int]
 
 
 def evaluate_methods(
@@ -127,7 +130,8 @@ def _look(run: RunDirectory, protocol: Protocol | None, method: str) -> Folder:
             hashes[index] = sha256_file(path)
         except OSError:
             hashes[index] = ""  # reading the scene will say why
-    return Folder(method, requested, files, hashes, missing)
+    refused = missing.keys() & set(() if record is None else record.refused)
+    return Folder(method, requested, files, hashes, missing, refused)
 
 
 def _numbered(files: list[Path]) -> dict[int, Path]:
@@ -173,6 +177,7 @@ def _add(found: Evaluated, run: RunDirectory, folder: Folder, measured: Measured
     }
     found.rows[folder.method] = measured.rows
     found.failures += [f"{folder.method}: scene {index}: {reason}" for index, reason in failed]
+    found.refused += [f"{folder.method}: scene {index}: {folder.missing[index]}" for index in sorted(folder.refused)]
     found.unreadable += [f"{run.path}/{reason}" for _, reason in sorted(measured.unreadable.items())]
 
 

@@ -82,12 +82,21 @@ def sample(
 
 
 def evaluate(
-    directory: str | Path, *, command: str = "viewsweep.evaluate(...)", progress: Progress | None = None
+    directory: str | Path,
+    *,
+    report: Report | None = None,
+    command: str = "viewsweep.evaluate(...)",
+    progress: Progress | None = None,
 ) -> Outcome:
     """Measure the scenes of a run, or any scenes in ``directory/scenes/<method>/*.safetensors``.
 
     Without a protocol, what can be computed is, and the rest says why not. Files that cannot be
-    read are counted as failed and named in the outcome.
+    read are counted as failed and named in the outcome. In a run, scenes that were not drawn for
+    its protocol are left out, and that is said.
+
+    Args:
+        directory: the run.
+        report: writes the report again where there is one, lest it shows other numbers.
 
     Raises:
         UserError: there are no scenes, or the directory is in use or cannot be written.
@@ -105,9 +114,13 @@ def evaluate(
         resolved = None
         if record is not None and record.get("protocol") is not None:
             resolved = protocol_from_record(record["protocol"], place.run_json)
-        work = Work(place, resolved, [], "cpu", 1, command, progress or Progress(), record)
+        progress = progress or Progress()
+        work = Work(place, resolved, [], "cpu", 1, command, progress, record)
+        _leave_out(place, resolved, work.method_names(), progress)
         with work.guarded():
             work.evaluate()
+            if report is not None and place.report_html.exists():
+                work.report(report)
             work.commit()
         return work.outcome
 
@@ -122,9 +135,11 @@ def report(directory: str | Path, write: Report) -> Path:
     if not place.results_json.exists():
         raise UserError(f"{place.path}: there is no results.json yet.", hint="Run `viewsweep evaluate` on it first.")
     with hold(place.path, "report"):
+        complete = (place.read_run() or {}).get("status") == "complete"
         place.manifest.unlink(missing_ok=True)
         path = write(place.path)
-        place.write_manifest()
+        if complete:  # of a run that was cut short a manifest would claim too much
+            place.write_manifest()
     return path
 
 
@@ -169,6 +184,18 @@ def status(directory: str | Path) -> dict[str, Any]:
         "committed": place.manifest.exists(),
         "command": record.get("command"),
     }
+
+
+def _leave_out(place: RunDirectory, protocol: Protocol | None, measured: list[str], progress: Progress) -> None:
+    """Say which scenes the protocol of a run keeps from being measured."""
+    foreign = [name for name in place.methods() if name not in measured]
+    if protocol is None or not foreign:
+        return
+    why = f"not drawn for {protocol.name}, whose run this is. Evaluate such scenes in a folder of their own."
+    if not measured:
+        raise UserError(f"{place.scenes}: {', '.join(foreign)}: {why}")
+    for name in foreign:
+        progress.say(f"{place.method_folder(name)}: left out: {why}")
 
 
 @contextmanager

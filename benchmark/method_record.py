@@ -35,6 +35,7 @@ class MethodRecord:
         fingerprint: of its source and weights where that can be known without loading it.
         sessions: one entry a call that drew scenes: device, batch size, scenes, seconds.
         failed: index of each scene that could not be drawn, and why.
+        refused: those among them that broke a rule (depth, cameras, size ...), not the method.
     """
 
     method: str
@@ -43,6 +44,7 @@ class MethodRecord:
     fingerprint: str | None = None
     sessions: list[dict[str, Any]] = field(default_factory=list)
     failed: dict[int, str] = field(default_factory=dict)
+    refused: list[int] = field(default_factory=list)
 
     @classmethod
     def read(cls, path: Path) -> MethodRecord | None:
@@ -62,6 +64,7 @@ class MethodRecord:
                 fingerprint=content["fingerprint"],
                 sessions=list(content["sessions"]),
                 failed={int(index): str(reason) for index, reason in content["failed"].items()},
+                refused=[int(index) for index in content.get("refused", ())],
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise UnreadableFile(

@@ -37,13 +37,23 @@ class Sampled:
     Args:
         drawn: how many scenes were drawn now.
         failed: index of each scene that could not be drawn, and why.
+        refused: those among them that broke a rule; the others are failures of the method itself.
         record: what `method.json` now says.
     """
 
     method: str
     drawn: int = 0
     failed: dict[int, str] = field(default_factory=dict)
+    refused: list[int] = field(default_factory=list)
     record: MethodRecord | None = None
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Why there is no scene; `refused` where what came of the method broke a rule."""
+
+    reason: str
+    refused: bool
 
 
 def sample_method(
@@ -78,18 +88,20 @@ def sample_method(
         return result
     if len(missing) == len(requests):
         record.info, record.sessions = None, []  # nothing there that could be mixed up
-    record.failed = {}
+    record.failed, record.refused = {}, []
     begin()
     make_folder(folder)
     try:
         generator = method.load(device, batch_size)
         info = info_record(generator.info())
     except Exception as error:
-        run.log("method failed", method=method.name, reason=_reason(error))
-        record.failed = {request.index: f"the method could not be loaded: {_reason(error)}" for request in missing}
+        fault = _fault(error)
+        run.log("method failed", method=method.name, reason=fault.reason)
+        record.failed = {request.index: f"the method could not be loaded: {fault.reason}" for request in missing}
+        record.refused = [request.index for request in missing if fault.refused]
         record.write(record_file)
-        progress.say(f"{method.name}: could not be loaded: {_reason(error)}")
-        result.failed = record.failed
+        progress.say(f"{method.name}: could not be loaded: {fault.reason}")
+        result.failed, result.refused = record.failed, record.refused
         return result
     record.accept(info)
     if not unchanged and None not in (fingerprint, record.fingerprint) and len(missing) < len(requests):
@@ -112,21 +124,22 @@ def sample_method(
             if not wanted & {request.index for request in batch}:
                 continue
             began = time.monotonic()
-            for request, scene in _draw(generator, batch, wanted, run.log):
+            for request, answer in _draw(generator, batch, wanted, run.log):
                 if request.index not in wanted:
                     continue
-                reason = scene if isinstance(scene, str) else mismatch(scene, request, needs_depth=info["has_depth"])
-                if reason is None and isinstance(scene, Scene):
+                scene = _checked(answer, request, needs_depth=info["has_depth"])
+                if isinstance(scene, Scene):
                     save_scene(run.scene_file(method.name, request.index), scene)
                     session["scenes"] += 1
                 else:
-                    record.failed[request.index] = reason or ""
-                    run.log("scene failed", method=method.name, index=request.index, reason=reason)
-                    progress.say(f"{method.name}: scene {request.index} failed: {reason}")
+                    record.failed[request.index] = scene.reason
+                    record.refused += [request.index] if scene.refused else []
+                    run.log("scene failed", method=method.name, index=request.index, reason=scene.reason)
+                    progress.say(f"{method.name}: scene {request.index} failed: {scene.reason}")
                 progress.step()
             session["seconds"] = round(session["seconds"] + time.monotonic() - began, 3)
             record.write(record_file)
-    result.drawn, result.failed = session["scenes"], dict(record.failed)
+    result.drawn, result.failed, result.refused = session["scenes"], dict(record.failed), list(record.refused)
     return result
 
 
@@ -152,6 +165,14 @@ def mismatch(scene: object, request: Request, *, needs_depth: bool = False) -> s
     if needs_depth and scene.depth is None:
         return "it has no depth, although info() promises depth"
     return None
+
+
+def _checked(answer: object, request: Request, *, needs_depth: bool) -> Scene | Fault:
+    """The scene that answers `request`, or what is wrong with it."""
+    if isinstance(answer, Fault):
+        return answer
+    reason = mismatch(answer, request, needs_depth=needs_depth)
+    return answer if reason is None and isinstance(answer, Scene) else Fault(reason or "", refused=True)
 
 
 def _open_record(run: RunDirectory, protocol: Protocol, method: Method) -> MethodRecord:
@@ -193,7 +214,7 @@ def _batches(requests: Sequence[Request], size: int) -> Iterator[Sequence[Reques
 def _draw(
     generator: Generator, batch: Sequence[Request], wanted: set[int], log: Callable[..., None]
 ) -> Iterator[tuple[Request, object]]:
-    """Each request with its scene, or with the reason why there is none.
+    """Each request with what the method gave for it, or with the fault for which there is nothing.
 
     When a batch raises, what it did not yield is asked for one by one, to know which scene is at
     fault and to lose no other.
@@ -206,13 +227,13 @@ def _draw(
                 break
             yield batch[answered], scene
             answered += 1
-        fault = f"the method yielded {answered} scenes for {len(batch)} requests"
+        fault = Fault(f"the method yielded {answered} scenes for {len(batch)} requests", refused=False)
     except Exception as error:
-        fault = _reason(error)
+        fault = _fault(error)
     left = batch[answered:]
     if not left:
         return
-    log("batch failed", indices=[request.index for request in left], reason=fault)
+    log("batch failed", indices=[request.index for request in left], reason=fault.reason)
     for request in left:
         if len(batch) == 1:
             yield request, fault
@@ -220,9 +241,10 @@ def _draw(
             yield from _draw(generator, [request], wanted, log)
 
 
-def _reason(error: Exception) -> str:
+def _fault(error: Exception) -> Fault:
     text = " ".join(str(error).split())
-    return text if isinstance(error, ViewsweepError) and text else f"{type(error).__name__}: {text or 'no message'}"
+    known = isinstance(error, ViewsweepError) and bool(text)
+    return Fault(text if known else f"{type(error).__name__}: {text or 'no message'}", isinstance(error, UserError))
 
 
 def _by(size: tuple[int, int]) -> str:

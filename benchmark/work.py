@@ -39,6 +39,7 @@ class Outcome:
         report: the report, where one was asked for.
         failures: scenes no number rests on, one sentence each.
         unreadable: those among them whose file could not be read.
+        refused: those among them that were drawn and broke a rule: infinite depth, other cameras ...
         idle: True when there was nothing left to do.
     """
 
@@ -47,6 +48,7 @@ class Outcome:
     report: Path | None = None
     failures: list[str] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
     idle: bool = True
 
 
@@ -96,9 +98,11 @@ class Work:
                 progress=self.progress,
                 begin=self._begin,
             )
-            self.outcome.failures += [
-                f"{method.name}: scene {index}: {reason}" for index, reason in sorted(sampled.failed.items())
-            ]
+            failures = {
+                index: f"{method.name}: scene {index}: {reason}" for index, reason in sorted(sampled.failed.items())
+            }
+            self.outcome.failures += failures.values()
+            self.outcome.refused += [failures[index] for index in sorted(sampled.refused)]
 
     def evaluate(self) -> None:
         names = self.method_names()
@@ -114,7 +118,7 @@ class Work:
         self._evaluated = done
         self.outcome.failures = done.failures
         self.outcome.results = done.results
-        self.outcome.unreadable = done.unreadable
+        self.outcome.unreadable, self.outcome.refused = done.unreadable, done.refused
         self.finish("complete")
 
     def report(self, write: Report) -> None:
@@ -168,7 +172,7 @@ class Work:
             "status": "started",
             "protocol": None if self.protocol is None else self.protocol.record,
             "methods": {},
-            "command": self.command,
+            "command": _chain(earlier.get("command"), self.command),
             "environment": environment_record(self.device),
             "started": earlier.get("started") or now(),
             "finished": None,
@@ -219,3 +223,9 @@ class Work:
             self.place.log(state, reason=reason)
         except WriteFailed:
             return  # the disk that is full is the reason already on its way up
+
+
+def _chain(earlier: str | None, command: str) -> str:
+    """All that was typed to get here, each step once: what makes this directory again."""
+    steps = earlier.split(" && ") if earlier else []
+    return " && ".join(steps if command in steps else [*steps, command])

@@ -212,6 +212,39 @@ def test_scene_that_cannot_be_drawn_gives_exit_code_3(tiny: str, tmp_path: Path)
     assert result.stderr == "Error: Done, but without some scenes. half: scene 1: ValueError: odd\n"
 
 
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ("depth=torch.full_like(scene.depth, torch.inf)", "depth of view 0 is infinite or not positive"),
+        ("cameras=Cameras(2 * scene.cameras.cam_to_world, scene.cameras.intrinsics)", "Camera 0: the upper left 3x3"),
+        ("cameras=None", "it has no cameras"),
+    ],
+    ids=["infinite depth", "no rotation", "no cameras"],
+)
+def test_scene_that_breaks_a_rule_gives_exit_code_2(tiny: str, tmp_path: Path, change: str, reason: str) -> None:
+    method = tmp_path / "rogue.py"
+    method.write_text(
+        "from dataclasses import replace\n"
+        "import torch\n"
+        "from viewsweep.baselines.reference import Noise\n"
+        "from viewsweep.scenes import Cameras, GeneratorInfo\n"
+        "class Rogue(Noise):\n"
+        "    def info(self):\n"
+        "        return GeneratorInfo('rogue', 'Breaks a rule.')\n"
+        "    def generate(self, requests):\n"
+        "        for scene in super().generate(requests):\n"
+        f"            yield replace(scene, {change})\n"
+    )
+    out = tmp_path / "run"
+    for verb in (["run", tiny, "--methods", f"noise,{method}", "--out", out], ["evaluate", out]):
+        result = call(*verb, "-q")
+        assert result.exit_code == 2
+        assert result.stderr.startswith(f"Error: rogue: scene 0: {reason}")
+        assert result.stderr.endswith("(1 more.) Everything else was evaluated.\n")
+        assert "0/2" in result.stdout
+        assert "2/2" in result.stdout
+
+
 def test_doctor_looks_at_everything() -> None:
     checks = json.loads(call("doctor", "--json").stdout)
     assert {check["name"] for check in checks} >= {"python", "torch", "gpu", "packages", "disk"}

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from viewsweep.benchmark import harness
+from viewsweep.benchmark.progress import Progress
 from viewsweep.benchmark.protocol import Protocol
 from viewsweep.scenes.errors import UserError
 
@@ -190,3 +191,61 @@ def test_report_alone_needs_results_and_renews_the_manifest(tmp_path: Path, tiny
     harness.run(tiny, ["noise"], tmp_path)
     harness.report(tmp_path, write_report)
     assert "report.html" in (tmp_path / "manifest.sha256").read_text()
+
+
+def test_report_of_a_run_that_was_cut_short_is_no_commitment(tmp_path: Path, tiny: Protocol) -> None:
+    harness.run(tiny, ["noise"], tmp_path, report=write_report)
+    record = json.loads((tmp_path / "run.json").read_text())
+    (tmp_path / "run.json").write_text(json.dumps(record | {"status": "started"}))
+    harness.report(tmp_path, write_report)
+    assert not harness.status(tmp_path)["committed"]
+
+
+def test_command_tells_every_step_once(tmp_path: Path, tiny: Protocol) -> None:
+    def command() -> str:
+        return str(json.loads((tmp_path / "run.json").read_text())["command"])
+
+    harness.sample(tiny, ["noise"], tmp_path, command="viewsweep sample")
+    harness.evaluate(tmp_path, command="viewsweep evaluate")
+    assert command() == "viewsweep sample && viewsweep evaluate"
+    for method in ("oracle", "frozen", "frozen"):
+        harness.run(tiny, [method], tmp_path, command=f"viewsweep run {method}")
+    (tmp_path / "scenes" / "oracle" / "00000.safetensors").unlink()
+    harness.run(tiny, ["oracle"], tmp_path, command="viewsweep run oracle")
+    assert command() == "viewsweep sample && viewsweep evaluate && viewsweep run oracle && viewsweep run frozen"
+    harness.run(tiny, ["noise"], tmp_path, command="viewsweep run --fresh", fresh=True)
+    assert command() == "viewsweep run --fresh"
+
+
+def test_evaluation_that_changes_numbers_renews_the_report(tmp_path: Path, tiny: Protocol) -> None:
+    written: list[Path] = []
+
+    def counting(directory: Path) -> Path:
+        written.append(directory)
+        return write_report(directory)
+
+    harness.sample(tiny, ["noise"], tmp_path)
+    harness.evaluate(tmp_path, report=counting)
+    assert written == []  # there was none, and none was asked for
+    harness.run(tiny, ["noise"], tmp_path, report=counting)
+    harness.evaluate(tmp_path, report=counting)
+    assert len(written) == 1
+    (tmp_path / "scenes" / "noise" / "00001.safetensors").unlink()
+    assert harness.evaluate(tmp_path, report=counting).report == tmp_path / "report.html"
+    assert len(written) == 2
+
+
+def test_scenes_that_were_not_drawn_for_the_protocol_are_left_out_aloud(tmp_path: Path, tiny: Protocol) -> None:
+    class Heard(Progress):
+        def say(self, message: str) -> None:
+            said.append(message)
+
+    said: list[str] = []
+    harness.run(tiny, ["noise"], tmp_path)
+    (tmp_path / "scenes" / "noise").rename(tmp_path / "scenes" / "brought")
+    (tmp_path / "scenes" / "brought" / "method.json").unlink()
+    with pytest.raises(UserError, match="scenes: brought: not drawn for tiny, whose run this is"):
+        harness.evaluate(tmp_path)
+    harness.run(tiny, ["noise"], tmp_path)
+    assert list((harness.evaluate(tmp_path, progress=Heard()).results or {})["methods"]) == ["noise"]
+    assert [message.split(": ")[:2] for message in said] == [[str(tmp_path / "scenes" / "brought"), "left out"]]
