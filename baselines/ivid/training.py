@@ -216,10 +216,10 @@ def _restore(
         return 0
     hint = "Delete it to start over, or choose another --out."
     try:
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        state: Any = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises a dozen types for damaged archives
         raise UnreadableFile(f"{path}: not a readable checkpoint ({error}).", hint=hint) from error
-    if state.get("identity") != _identity(stage, recipe):
+    if not isinstance(state, dict) or state.get("identity") != _identity(stage, recipe):
         raise UnreadableFile(f"{path}: this checkpoint belongs to another configuration.", hint=hint)
     network.load_state_dict(state["network"])
     for name, value in state["average"].items():

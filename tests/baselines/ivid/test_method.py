@@ -1,0 +1,140 @@
+"""ivid as a generator: requests in, scenes out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import torch
+from viewsweep.baselines.ivid.method import IvidGenerator, load_pipeline
+from viewsweep.baselines.ivid.pipeline import IvidPipeline
+from viewsweep.scenes import Scene, load_scene, save_scene, sweep360, tabletop
+from viewsweep.scenes.errors import UserError
+from viewsweep.scenes.generator import Generator, Request
+
+STEPS = {"first_steps": 3, "next_steps": 2}
+
+
+@pytest.fixture(scope="module")
+def generator(folder: Path) -> IvidGenerator:
+    return IvidGenerator(folder, name="ivid-tiny", **STEPS)  # type: ignore[arg-type]
+
+
+def request(index: int = 0, *, views: int = 2, label: int | None = 3, size: int = 16) -> Request:
+    return Request(index=index, seed=100 + index, cameras=sweep360(views, 0.26), size=size, label=label)
+
+
+def draw(generator: IvidGenerator, requests: Sequence[Request]) -> list[Scene]:
+    return list(generator.generate(requests))
+
+
+def test_scene_carries_what_was_asked_for(generator: IvidGenerator, tmp_path: Path) -> None:
+    asked = [request(4, label=7), request(5, views=3, label=0)]
+    for scene, wanted in zip(draw(generator, asked), asked, strict=True):
+        assert (scene.label, scene.seed, scene.cameras) == (wanted.label, wanted.seed, wanted.cameras)
+        assert scene.views == len(wanted.cameras)
+        assert scene.size == (16, 16)
+        assert scene.depth is not None
+        assert scene.alpha is not None
+        assert torch.equal(scene.alpha == 255, torch.isfinite(scene.depth))
+        assert set(scene.alpha.unique().tolist()) <= {0, 255}
+        save_scene(tmp_path / "scene.safetensors", scene)
+        assert load_scene(tmp_path / "scene.safetensors").cameras == wanted.cameras
+
+
+def test_background_has_no_depth(generator: IvidGenerator, monkeypatch: pytest.MonkeyPatch) -> None:
+    network = generator.pipeline.first
+
+    def far_on_the_left(x: torch.Tensor, *others: object) -> torch.Tensor:
+        """The velocity of a picture whose depth code is +1 on the left and -1 on the right."""
+        clean = torch.ones_like(x)
+        clean[..., 8:] = -1
+        time = others[0]
+        a = generator.pipeline.scheduler.alphas_cumprod[time][:, None, None, None]  # type: ignore[index]
+        return (a.sqrt() * x - clean) / (1 - a).sqrt()
+
+    monkeypatch.setattr(network, "forward", far_on_the_left)
+    (scene,) = draw(generator, [request(views=1)])
+    assert scene.depth is not None
+    assert bool(torch.isnan(scene.depth[..., :8]).all())
+    torch.testing.assert_close(scene.depth[..., 8:], torch.ones(1, 16, 8))
+
+
+def test_batch_of_two_equals_one_by_one(generator: IvidGenerator) -> None:
+    asked = [request(0, label=1), request(1, label=8), request(2, views=1)]
+    together = draw(generator, asked)
+    assert [scene.views for scene in together] == [2, 2, 1]
+    for scene, wanted in zip(together, asked, strict=True):
+        (alone,) = draw(generator, [wanted])
+        close = (scene.rgb.int() - alone.rgb.int()).abs() <= 1
+        assert float(close[0].double().mean()) >= 0.999
+        assert float(close.double().mean()) >= 0.995
+    assert draw(generator, []) == []
+
+
+def test_info_names_weights_and_settings(generator: IvidGenerator, folder: Path) -> None:
+    info = generator.info()
+    assert isinstance(generator, Generator)
+    assert (info.name, info.native_size, info.classes, info.has_depth) == ("ivid-tiny", 16, tabletop.CLASSES, True)
+    assert info.details == {**STEPS, "first_guidance": 1.0, "next_guidance": 0.0}
+    assert info.weights_sha256 == IvidGenerator(folder).info().weights_sha256
+    assert len(info.weights_sha256 or "") == 64
+
+
+def test_stored_in_half_precision_computed_in_single(
+    folder: Path, generator: IvidGenerator, pipeline: IvidPipeline
+) -> None:
+    stored = sum(path.stat().st_size for path in folder.rglob("*.safetensors"))
+    networks = generator.pipeline.first, generator.pipeline.following
+    numbers = sum(value.numel() for network in networks for value in network.parameters())
+    assert stored == pytest.approx(2 * numbers, rel=0.2)  # and the headers
+    assert all(network.dtype == torch.float32 for network in networks)
+    ours = pipeline([2], [1], [sweep360(1)], **STEPS).rgb.int()
+    theirs = generator.pipeline([2], [1], [sweep360(1)], **STEPS).rgb.int()
+    assert float((ours - theirs).abs().double().mean()) < 1.5
+
+
+def test_saved_pipeline_draws_the_same(pipeline: IvidPipeline, tmp_path: Path) -> None:
+    pipeline.save_pretrained(tmp_path)
+    loaded = load_pipeline(tmp_path)
+    assert loaded.code == pipeline.code
+    ours, theirs = (one([2], [1], [sweep360(2)], **STEPS) for one in (pipeline, loaded))
+    assert torch.equal(ours.rgb, theirs.rgb)
+    torch.testing.assert_close(ours.depth, theirs.depth, rtol=0, atol=0, equal_nan=True)
+
+
+def test_planes_of_the_depth_code_are_saved(pipeline: IvidPipeline, tmp_path: Path) -> None:
+    IvidPipeline(pipeline.first, pipeline.following, pipeline.scheduler, near=0.5, far=100.0).save_pretrained(tmp_path)
+    code = load_pipeline(tmp_path).code
+    assert (code.near, code.far) == (0.5, 100.0)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        pytest.param(
+            request(size=32),
+            "ivid-tiny draws 16 x 16 pixels; 32 were asked for. "
+            "Choose a protocol of its size, or train another configuration.",
+            id="size",
+        ),
+        pytest.param(
+            request(6, label=None), "ivid-tiny draws classes: scene 6 was asked for without a label.", id="no label"
+        ),
+        pytest.param(request(label=10), "Class 10 was not trained; classes are 0 to 9.", id="unknown class"),
+    ],
+)
+def test_impossible_request_is_refused(generator: IvidGenerator, wrong: Request, message: str) -> None:
+    with pytest.raises(UserError) as caught:
+        draw(generator, [wrong])
+    assert str(caught.value) == message
+
+
+def test_folder_without_a_pipeline_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError) as caught:
+        IvidGenerator(tmp_path)
+    assert str(caught.value) == (
+        f"{tmp_path}: there is no model_index.json, so this is no pipeline folder. "
+        "Train one with `viewsweep train ivid --config small --out DIR` and give DIR/pipeline."
+    )
