@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..scenes.errors import UserError
 from ..scenes.scene import Scene
 from .determinism import EVALUATION_THREADS, deterministic
-from .metric_catalogue import catalogue, definitions, make, needs_features, update
+from .metric_catalogue import catalogue, definitions, make, update
 from .progress import Progress
 from .protocol import Protocol
 from .reference_set import reference_features
@@ -162,7 +162,7 @@ class MethodMeasurement:
         metric = self._shared.metrics[name]
         if asked is not None and asked != metric.version:
             return MetricResult.not_run(f"the protocol asks for version {asked}; this viewsweep has {metric.version}.")
-        if needs_features(metric) and self._shared.network is None:
+        if metric.takes_features and self._shared.network is None:
             return MetricResult.not_run(self._shared.no_network)
         if "reference" in metric.needs and self._shared.reference is None:
             return MetricResult.not_run("there is no reference set; a protocol names one.")

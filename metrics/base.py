@@ -7,6 +7,7 @@ number of workers, or how often the run was interrupted.
 
     ViewsweepMetric     compute, results, rows, definitions
       SceneMetric       update(scene, index), with features=... where it takes them; a mean over scenes
+        PairMetric      of neighbouring views, in `pair_metric`
       SetMetric         update(features, real=..., index=...); measured on the set of all pictures
 """
 

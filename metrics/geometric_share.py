@@ -37,8 +37,7 @@ from torch import Tensor
 
 from ..scenes.scene import Scene
 from . import statistics
-from .base import SceneMetric, azimuth_deg
-from .pairs import adjacent_pairs
+from .pair_metric import PairMetric
 from .result import Definition
 from .warping import REFERENCE_HEIGHT, Surfaces, both_ways, lift, project, warp
 
@@ -55,7 +54,7 @@ CURVE_PIXELS = (0.25, 0.5, 1.0, 2.0, 4.0)
 CURVE_TOLERANCES = (0.005, 0.01, 0.02)
 
 
-class GeometricShare(SceneMetric):
+class GeometricShare(PairMetric):
     """Share of surface pixels whose depth survives the round trip to the neighbouring view.
 
     Example:
@@ -87,17 +86,8 @@ class GeometricShare(SceneMetric):
     _bounds = ((0.0, 1.0),)
     _extra = len(CURVE_PIXELS) * len(CURVE_TOLERANCES)
 
-    def update(self, scene: Scene, index: int) -> None:
-        """Measure `scene`, the protocol's scene number `index`."""
-        lacking = self._lacks(scene) or ("views" if scene.views < 2 else None)
-        if lacking or scene.cameras is None:
-            self._skip(index, lacking or "cameras")
-            return
-        pairs = adjacent_pairs(scene.cameras)
-        targets = [view for pair in pairs for view in pair]
-        sources = [view for a, b in pairs for view in (b, a)]
-        yaw = azimuth_deg(scene.cameras.yaw)
-        self._record(index, targets, sources, [yaw[view] for view in targets], geometric_shares(scene, pairs))
+    def _compare(self, scene: Scene, pairs: list[tuple[int, int]]) -> Tensor:
+        return geometric_shares(scene, pairs)
 
     def curve(self) -> dict[tuple[float, float], float]:
         """The share at other thresholds: (pixels at 256 px, relative depth) -> mean over scenes.

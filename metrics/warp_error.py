@@ -32,8 +32,7 @@ import torch
 from torch import Tensor
 
 from ..scenes.scene import Scene
-from .base import SceneMetric, azimuth_deg
-from .pairs import adjacent_pairs
+from .pair_metric import PairMetric
 from .result import Definition
 from .warping import REFERENCE_HEIGHT, Surfaces, both_ways, warp
 
@@ -46,7 +45,7 @@ WORST_MSE = 1.0
 SMALLEST_MSE = 1e-6
 
 
-class WarpError(SceneMetric):
+class WarpError(PairMetric):
     """Photometric error of depth warps between neighbouring views, with the share they rest on.
 
     Example:
@@ -95,17 +94,8 @@ class WarpError(SceneMetric):
     )
     _bounds = ((0.0, 10 * math.log10(1 / SMALLEST_MSE)), (0.0, 1.0), (0.0, 1.0))
 
-    def update(self, scene: Scene, index: int) -> None:
-        """Measure `scene`, the protocol's scene number `index`."""
-        lacking = self._lacks(scene) or ("views" if scene.views < 2 else None)
-        if lacking or scene.cameras is None:
-            self._skip(index, lacking or "cameras")
-            return
-        pairs = adjacent_pairs(scene.cameras)
-        targets = [view for pair in pairs for view in pair]
-        sources = [view for a, b in pairs for view in (b, a)]
-        yaw = azimuth_deg(scene.cameras.yaw)
-        self._record(index, targets, sources, [yaw[view] for view in targets], warp_errors(scene, pairs))
+    def _compare(self, scene: Scene, pairs: list[tuple[int, int]]) -> Tensor:
+        return warp_errors(scene, pairs)
 
 
 def warp_errors(scene: Scene, pairs: list[tuple[int, int]]) -> Tensor:
