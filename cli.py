@@ -160,7 +160,9 @@ def show(
 @app.command()
 def train(
     what: Annotated[str, typer.Argument(help=f"One of {', '.join(TRAINERS)}.")],
-    out: Annotated[Path, typer.Option(help="Folder for weights, checkpoints and logs; training resumes from it.")],
+    out: Annotated[
+        Path, typer.Option(help="Folder for weights, checkpoints and logs; a generator's training resumes from it.")
+    ],
     config: Annotated[str, typer.Option(help="Size or recipe.", envvar="VIEWSWEEP_CONFIG")] = "small",
     steps: Annotated[int | None, typer.Option(help="Another number of steps.", min=1)] = None,
     data: Annotated[
@@ -169,7 +171,7 @@ def train(
     device: Device = "cpu",
     offline: Offline = False,
 ) -> None:
-    """Train a generator or the feature network; resumes after a kill."""
+    """Train a generator, which resumes after a kill, or the feature network."""
     _prepare(offline)
     from .benchmark.registry import check_device
     from .scenes.errors import UnknownName
