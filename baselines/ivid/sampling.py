@@ -93,11 +93,15 @@ def draw_next(
     view: int,
     steps: int,
     guidance: float,
+    rgb_pull: float = RGB_PULL,
+    depth_pull: float = DEPTH_PULL,
 ) -> Tensor:
     """Further views that agree with `condition`, RGBD in [-1, 1], [N, 4, H, W].
 
     Args:
         view: number of the view in its sweep; each has its own noise.
+        rgb_pull, depth_pull: how far each step moves the clean estimate towards the condition, in
+            [0, 1]; the authors' values by default.
     """
     noise = _Noise(seeds, f"ivid.view.{view}", network)
     x = noise.draw()
@@ -105,7 +109,7 @@ def draw_next(
         channels = condition.channels(noise.draw())
         output = _guided(network, x, time, labels, channels, guidance)
         x0 = _clean(scheduler, output, x, time).clamp(-1, 1)
-        x0 = _edit(x0, condition, last=previous < 0)
+        x0 = _edit(x0, condition, rgb_pull, depth_pull, last=previous < 0)
         x = _move(scheduler, x0, _noise_of(scheduler, x0, x, time), previous) if previous >= 0 else x0
     return x
 
@@ -161,10 +165,10 @@ def _move(scheduler: DDIMScheduler, x0: Tensor, eps: Tensor, previous: int) -> T
     return a.sqrt() * x0 + (1 - a).sqrt() * eps
 
 
-def _edit(x0: Tensor, condition: Condition, *, last: bool) -> Tensor:
-    """Pull the clean estimate a little towards what earlier views show."""
+def _edit(x0: Tensor, condition: Condition, rgb_pull: float, depth_pull: float, *, last: bool) -> Tensor:
+    """Pull the clean estimate towards what earlier views show; colour not at the last step."""
     rgb, depth = x0[:, :3], x0[:, 3:]
     if not last:
-        rgb = torch.where(condition.rgb_mask > 0, RGB_PULL * condition.rgb + (1 - RGB_PULL) * rgb, rgb)
-    depth = torch.where(condition.mask > 0, DEPTH_PULL * condition.depth + (1 - DEPTH_PULL) * depth, depth)
+        rgb = torch.where(condition.rgb_mask > 0, rgb_pull * condition.rgb + (1 - rgb_pull) * rgb, rgb)
+    depth = torch.where(condition.mask > 0, depth_pull * condition.depth + (1 - depth_pull) * depth, depth)
     return torch.cat([rgb, depth], 1)
