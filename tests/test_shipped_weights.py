@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 import torch
-
 import viewsweep
 from viewsweep.metrics.tabletop_network import load_tabletop_network
 from viewsweep.scenes import Cameras, Request, tabletop

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 import torch
 from diffusers import DDIMScheduler, DiffusionPipeline
 from diffusers.utils import BaseOutput
-from torch import Tensor
+from torch import Tensor, nn
 
 from ...scenes.cameras import Cameras
 from ...scenes.errors import UserError
 from .depth_code import DepthCode
 from .networks import RGBDUNet
-from .sampling import Condition, draw_first, draw_next
+from .sampling import DEPTH_PULL, RGB_PULL, Condition, draw_first, draw_next
 from .warping import SUPERSAMPLING, Views, aggregate, see
 
 __all__ = ["IvidOutput", "IvidPipeline"]
@@ -45,14 +45,24 @@ class IvidPipeline(DiffusionPipeline):  # type: ignore[misc]
         following: G_c, the network of the further views.
         scheduler: DDIM with trailing spacing; its prediction type is that of the networks.
         near, far: planes of the depth code, in the unit of the camera positions.
+        rgb_pull, depth_pull: see `sampling.draw_next`; the authors' values by default.
+        depth_median: side of the median filter that depth passes, pixels; 1 = none.
     """
 
     def __init__(
-        self, first: RGBDUNet, following: RGBDUNet, scheduler: DDIMScheduler, near: float = 1.0, far: float = 4.0
+        self,
+        first: RGBDUNet,
+        following: RGBDUNet,
+        scheduler: DDIMScheduler,
+        near: float = 1.0,
+        far: float = 4.0,
+        rgb_pull: float = RGB_PULL,
+        depth_pull: float = DEPTH_PULL,
+        depth_median: int = 1,
     ) -> None:
         super().__init__()
         self.register_modules(first=first, following=following, scheduler=scheduler)
-        self.register_to_config(near=near, far=far)
+        self.register_to_config(near=near, far=far, rgb_pull=rgb_pull, depth_pull=depth_pull, depth_median=depth_median)
 
     @property
     def code(self) -> DepthCode:
@@ -98,7 +108,8 @@ class IvidPipeline(DiffusionPipeline):  # type: ignore[misc]
         if unknown:
             raise UserError(f"Class {unknown[0]} was not trained; classes are 0 to {self.first.null_class - 1}.")
         label = torch.tensor(list(labels))
-        views = [draw_first(self.first, self.scheduler, label, seeds, steps=first_steps, guidance=first_guidance).cpu()]
+        drawn = draw_first(self.first, self.scheduler, label, seeds, steps=first_steps, guidance=first_guidance)
+        views = [self._settle(drawn)]
         for view in range(1, lengths.pop()):
             condition = _stack([self._condition(views, row, sweep, view) for row, sweep in enumerate(cameras)])
             drawn = draw_next(
@@ -110,11 +121,22 @@ class IvidPipeline(DiffusionPipeline):  # type: ignore[misc]
                 view=view,
                 steps=next_steps,
                 guidance=next_guidance,
+                rgb_pull=self.config.rgb_pull,
+                depth_pull=self.config.depth_pull,
             )
-            views.append(drawn.cpu())
+            views.append(self._settle(drawn))
         pictures = torch.stack(views, 1)
         rgb = ((pictures[:, :, :3] + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
         return IvidOutput(rgb=rgb.movedim(2, -1).contiguous(), depth=self.code.decode(pictures[:, :, 3]))
+
+    def _settle(self, drawn: Tensor) -> Tensor:
+        """Drawn RGBD pictures [N, 4, H, W] on the CPU, their depth median-filtered."""
+        drawn, side = drawn.cpu(), self.config.depth_median
+        if side > 1:
+            padded = nn.functional.pad(drawn[:, 3:], (side // 2,) * 4, mode="replicate")
+            patches = padded.unfold(2, side, 1).unfold(3, side, 1).flatten(-2)
+            drawn = torch.cat([drawn[:, :3], patches.median(-1).values], 1)
+        return drawn
 
     def _condition(self, views: list[Tensor], row: int, sweep: Cameras, view: int) -> Condition:
         """What views 0 ... view-1 of sweep `row` show from camera `view`."""

@@ -31,7 +31,7 @@ from .depth_code import DepthCode
 from .networks import RGBDUNet, with_condition
 from .pairs import ConditionViews, prepare_conditions
 from .pipeline import IvidPipeline
-from .recipe import CONFIGS, Recipe
+from .recipe import CONFIGS, SAMPLING, Recipe
 from .sampling import ddim_scheduler, draw_first, draw_next
 from .sheets import write_sheet
 from .training import Stage, branch_file, fit
@@ -78,7 +78,7 @@ def train(
     start: RGBDUNet = RGBDUNet.from_config(first.config)
     start.load_state_dict(load_file(branch_file(out, "first")))
     second = fit(_next_stage(recipe, views, conditions, code, start), recipe, out, device=device, log=log)
-    pipeline = IvidPipeline(first, second, ddim_scheduler(recipe.prediction), near=code.near, far=code.far)
+    pipeline = IvidPipeline(first, second, ddim_scheduler(recipe.prediction), near=code.near, far=code.far, **SAMPLING)
     folder = out / "pipeline"
     for network in (first, second):
         network.half()
