@@ -160,10 +160,18 @@ def _lede(run: RunFiles, shown: list[Exhibit], scenes: int) -> str:
     who = {0: "No method", 1: "One method"}.get(count, f"{count} methods")
     views = _view_counts(shown)
     each = f", {_span(views)} views each" if views else ""
-    drew = f"{who} drew the same {scenes} scene{'' if scenes == 1 else 's'}{each}."
+    declared = _declared_scenes(run)
+    instead = f" instead of the protocol's {declared}" if declared not in (None, scenes) else ""
+    drew = f"{who} drew the same {scenes} scene{'' if scenes == 1 else 's'}{instead}{each}."
     asked = "The numbers ask whether the pictures look right, and whether they show one and the same solid object."
     own = str(run.resolved.get("description") or "").strip()
     return " ".join(part for part in (own, drew, asked) if part)
+
+
+def _declared_scenes(run: RunFiles) -> int | None:
+    """The protocol's own number of scenes, where the command line overrode it."""
+    overrides = run.resolved.get("overrides") or {}
+    return (overrides.get("scenes") or {}).get("declared")
 
 
 def _facts(run: RunFiles, shown: list[Exhibit]) -> list[tuple[str, str, str]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -100,11 +101,11 @@ class RunFiles:
 
     def scene_path(self, method: str, index: int) -> Path:
         """Where a scene lies; names that lead out of the run directory are refused."""
-        home = self.folder / "scenes"
-        path = home / method / f"{index:05d}.safetensors"
-        if not path.resolve().is_relative_to(home.resolve()):
+        home = Path(os.path.normpath(self.folder / "scenes"))
+        place = Path(os.path.normpath(home / method))  # not resolved: a folder may well be a link elsewhere
+        if home not in place.parents:
             raise UnreadableFile(f"'{method}': a method's scenes must lie inside {home}.")
-        return path
+        return place / f"{index:05d}.safetensors"
 
     def scene(self, method: str, index: int) -> Scene | None:
         """The scene, or None where the method has no file for it.

@@ -264,6 +264,21 @@ def test_a_method_cannot_point_outside_the_run(run_dir: Path) -> None:
         write_report(run_dir)
 
 
+def test_a_methods_scenes_may_be_a_link(run_dir: Path, tmp_path: Path) -> None:
+    (run_dir / "scenes" / "oracle").rename(tmp_path / "large disk")
+    (run_dir / "scenes" / "oracle").symlink_to(tmp_path / "large disk")
+    assert write_report(run_dir).is_file()
+
+
+def test_another_number_of_scenes_than_the_protocols_is_told(run_dir: Path) -> None:
+    run = json.loads((run_dir / "run.json").read_text())
+    run["protocol"]["overrides"] = {"scenes": {"declared": 8, "used": 3}}
+    (run_dir / "run.json").write_text(json.dumps(run))
+    assert "drew the same 3 scenes instead of the protocol's 8, 8 views each." in write_report(
+        run_dir
+    ).read_text().replace("&#39;", "'")
+
+
 def test_five_methods_stay_under_six_megabytes(tmp_path: Path) -> None:
     methods = ("oracle", "ivid-small", "gan-small", "frozen", "noise")
     make_run(tmp_path, methods=methods, scenes=6, views=24, size=64)
