@@ -372,7 +372,7 @@ def _print_results(outcome: Outcome, as_json: bool) -> None:
 
     console = Console()
     if not console.is_terminal:
-        console.width = 120  # a log has no edge
+        console.width = 240  # a log has no edge
     console.print(summary_table(outcome.results))
     for line in reasons(outcome.results):
         typer.echo(line)

@@ -199,8 +199,8 @@ class _Import:
             earlier = None
         if not isinstance(earlier, dict) or {key: earlier.get(key) for key in self._identity()} != self._identity():
             raise UserError(
-                f"{self.folder} holds {count} scenes that did not come from {self.source}. "
-                "Choose another place with --out, or delete that folder."
+                f"{self.folder} holds {count} scenes that did not come from {self.source} by this import. "
+                "Choose another --out or --name, or delete that folder."
             )
 
     def _write_record(self, status: str, scenes: list[dict[str, Any]], failed: list[Failure]) -> None:
