@@ -81,6 +81,17 @@ def test_what_is_known_is_what_was_there() -> None:
     assert bool((found.rgb.movedim(1, -1)[~known] == 0).all())
 
 
+def test_sheets_between_surfaces_are_never_known() -> None:
+    """Seen from far aside the sheet between card and wall is a slope like any other: its flag must go along."""
+    rgb, depth = card(6, 64, behind=1.9)
+    found = round_trip(rgb, depth, list(range(6)), replace(TURNING, size=64, yaw_std=0.8), CODE)
+    known = found.mask[:, 0] > 0
+    codes = CODE.encode(torch.tensor([1.45, 1.9]))
+    away = (found.depth[:, 0, :, :, None] - codes).abs().amin(-1)[known]
+    assert int(known.sum()) > 4000
+    assert bool((away < 0.03).all())
+
+
 def test_camera_that_does_not_move_leaves_only_the_edge_unknown() -> None:
     rgb, depth = card(2)
     found = round_trip(rgb, depth, [0, 1], replace(TURNING, yaw_std=0.0), CODE)
