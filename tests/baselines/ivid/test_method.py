@@ -43,22 +43,41 @@ def test_scene_carries_what_was_asked_for(generator: IvidGenerator, tmp_path: Pa
         assert load_scene(tmp_path / "scene.safetensors").cameras == wanted.cameras
 
 
-def test_background_has_no_depth(generator: IvidGenerator, monkeypatch: pytest.MonkeyPatch) -> None:
-    network = generator.pipeline.first
+def believe(patch: pytest.MonkeyPatch, pipeline: IvidPipeline, clean: torch.Tensor) -> None:
+    """Have the first network return the exact velocity of the picture `clean` [4, 16, 16]."""
 
-    def far_on_the_left(x: torch.Tensor, *others: object) -> torch.Tensor:
-        """The velocity of a picture whose depth code is +1 on the left and -1 on the right."""
-        clean = torch.ones_like(x)
-        clean[..., 8:] = -1
-        time = others[0]
-        a = generator.pipeline.scheduler.alphas_cumprod[time][:, None, None, None]  # type: ignore[index]
+    def velocity(x: torch.Tensor, times: torch.Tensor, *others: object) -> torch.Tensor:
+        a = pipeline.scheduler.alphas_cumprod[times][:, None, None, None]
         return (a.sqrt() * x - clean) / (1 - a).sqrt()
 
-    monkeypatch.setattr(network, "forward", far_on_the_left)
+    patch.setattr(pipeline.first, "forward", velocity)
+
+
+def test_background_has_no_depth(generator: IvidGenerator, monkeypatch: pytest.MonkeyPatch) -> None:
+    clean = torch.ones(4, 16, 16)
+    clean[..., 8:] = -1
+    believe(monkeypatch, generator.pipeline, clean)
     (scene,) = draw(generator, [request(views=1)])
     assert scene.depth is not None
     assert bool(torch.isnan(scene.depth[..., :8]).all())
     torch.testing.assert_close(scene.depth[..., 8:], torch.ones(1, 16, 8))
+
+
+@pytest.mark.parametrize("side", [1, 3])
+def test_median_takes_speckle_off_depth_alone(
+    pipeline: IvidPipeline, monkeypatch: pytest.MonkeyPatch, side: int
+) -> None:
+    clean = torch.zeros(4, 16, 16)
+    clean[3, :, :8] = -0.5  # a step, which stays
+    clean[:, 4, 12] = clean[:, 0, 0] = 0.4  # speckles, one of them in the corner
+    filtering = IvidPipeline(pipeline.first, pipeline.following, pipeline.scheduler, depth_median=side)
+    believe(monkeypatch, filtering, clean)
+    drawn = filtering([0], [0], [sweep360(1)], **STEPS)
+    assert drawn.rgb[0, 0, 4, 12].tolist() == [178, 178, 178]  # (0.4 + 1) * 127.5
+    expected = clean[3].clone()
+    if side == 3:
+        expected[4, 12], expected[0, 0] = 0.0, -0.5
+    torch.testing.assert_close(drawn.depth[0, 0], filtering.code.decode(expected), rtol=0, atol=1e-4)
 
 
 def test_batch_of_two_equals_one_by_one(generator: IvidGenerator) -> None:
@@ -104,10 +123,13 @@ def test_saved_pipeline_draws_the_same(pipeline: IvidPipeline, tmp_path: Path) -
     torch.testing.assert_close(ours.depth, theirs.depth, rtol=0, atol=0, equal_nan=True)
 
 
-def test_planes_of_the_depth_code_are_saved(pipeline: IvidPipeline, tmp_path: Path) -> None:
-    IvidPipeline(pipeline.first, pipeline.following, pipeline.scheduler, near=0.5, far=100.0).save_pretrained(tmp_path)
-    code = load_pipeline(tmp_path).code
-    assert (code.near, code.far) == (0.5, 100.0)
+def test_settings_are_saved(pipeline: IvidPipeline, tmp_path: Path) -> None:
+    settings = {"near": 0.5, "far": 100.0, "rgb_pull": 0.3, "depth_pull": 0.4, "depth_median": 3}
+    parts = pipeline.first, pipeline.following, pipeline.scheduler
+    IvidPipeline(*parts, **settings).save_pretrained(tmp_path)
+    loaded = load_pipeline(tmp_path)
+    assert {name: loaded.config[name] for name in settings} == settings
+    assert (loaded.code.near, loaded.code.far) == (0.5, 100.0)
 
 
 @pytest.mark.parametrize(

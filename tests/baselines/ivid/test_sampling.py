@@ -124,7 +124,7 @@ def test_guidance_pushes_away_from_the_null_class() -> None:
     assert unguided.labels == [[1, 4, 4]] * 5
 
 
-def next_view(oracle: Oracle, condition: Condition, *, steps: int = 5, view: int = 1) -> Tensor:
+def next_view(oracle: Oracle, condition: Condition, *, steps: int = 5, view: int = 1, **pulls: float) -> Tensor:
     return draw_next(
         oracle,  # type: ignore[arg-type]
         ddim_scheduler(VELOCITY),
@@ -134,6 +134,7 @@ def next_view(oracle: Oracle, condition: Condition, *, steps: int = 5, view: int
         view=view,
         steps=steps,
         guidance=0.0,
+        **pulls,
     )
 
 
@@ -150,6 +151,17 @@ def test_clean_estimate_is_pulled_towards_the_condition() -> None:
         torch.testing.assert_close(oracle.inputs[k + 1], expected, rtol=0, atol=1e-5)
     torch.testing.assert_close(drawn[:, :3], torch.zeros_like(drawn[:, :3]), rtol=0, atol=1e-5)
     torch.testing.assert_close(drawn[:, 3:], 0.2 * condition.mask, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("pull", [0.0, 0.5, 1.0])
+def test_pulls_can_be_chosen(pull: float) -> None:
+    condition, oracle = half_known(), Oracle(torch.zeros(3, 4, SIZE, SIZE))
+    drawn = next_view(oracle, condition, rgb_pull=pull, depth_pull=pull)
+    edited = pull * torch.cat([condition.rgb, condition.depth], 1)
+    now, later = ddim_scheduler(VELOCITY).alphas_cumprod[oracle.times[:2]]
+    noise = (oracle.inputs[0] - now.sqrt() * edited) / (1 - now).sqrt()
+    torch.testing.assert_close(oracle.inputs[1], later.sqrt() * edited + (1 - later).sqrt() * noise, rtol=0, atol=1e-5)
+    torch.testing.assert_close(drawn[:, 3:], pull * condition.mask, rtol=0, atol=1e-5)
 
 
 def test_nothing_known_changes_nothing() -> None:

@@ -18,7 +18,7 @@ from torch import Tensor
 from viewsweep.baselines.ivid import train as ivid
 from viewsweep.baselines.ivid import training
 from viewsweep.baselines.ivid.method import load_pipeline
-from viewsweep.baselines.ivid.recipe import CONFIGS, Recipe
+from viewsweep.baselines.ivid.recipe import CONFIGS, SAMPLING, Recipe
 from viewsweep.baselines.ivid.training import Stage, branch_file, fit
 from viewsweep.scenes.errors import UnknownName, UnreadableFile, UserError
 from viewsweep.scenes.tabletop.dataset import prepare_views
@@ -72,6 +72,7 @@ def test_one_call_makes_a_pipeline(whole: tuple[Path, list[str]]) -> None:
     pipeline = load_pipeline(folder / "pipeline")
     assert (pipeline.first.config.condition, pipeline.following.config.condition) == (False, True)
     assert pipeline.scheduler.config.prediction_type == TINY.prediction
+    assert {name: pipeline.config[name] for name in SAMPLING} == SAMPLING
     for network in (pipeline.first, pipeline.following):
         table = network.unet.class_embedding.weight
         assert bool((table[network.null_class] == 0).all())
