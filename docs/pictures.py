@@ -6,7 +6,6 @@ from pathlib import Path
 
 import torch
 from PIL import Image
-
 from viewsweep.scenes import sweep360, tabletop
 
 HERE = Path(__file__).parent / "images"

@@ -61,6 +61,8 @@ class IvidPipeline(DiffusionPipeline):  # type: ignore[misc]
         depth_median: int = 1,
     ) -> None:
         super().__init__()
+        if depth_median < 1 or depth_median % 2 == 0:
+            raise UserError(f"depth_median is {depth_median}; a median filter has an odd side: 1, 3, 5 ...")
         self.register_modules(first=first, following=following, scheduler=scheduler)
         self.register_to_config(near=near, far=far, rgb_pull=rgb_pull, depth_pull=depth_pull, depth_median=depth_median)
 

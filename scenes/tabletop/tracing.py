@@ -1,9 +1,9 @@
 """Sphere tracing of tabletop objects in torch: hits, normals, light.
 
 Rays of many objects of one class can be traced together: `Field.rows` says which object each ray
-belongs to, and parameters are looked up once a compaction. One object's rays are never affected by
-another's, except that elementwise kernels may round the last bit differently; scenes that must be
-reproducible are therefore traced alone.
+belongs to, and parameters are looked up once a compaction. Other rays decide only when a ray that
+has arrived stops being refined: within 1e-4 along the ray. Scenes that must be reproducible bit for
+bit are therefore traced alone.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = ["BOUND", "Field", "ambient_occlusion", "normals", "part_index", "soft
 BOUND = 0.5
 """Every object lies within the sphere of this radius about the origin."""
 
-STEPS = 72
+STEPS = 160  # creases and flat grazes converge slowly; with 72, one surface pixel in 700 was lost
 PRECISION = 2e-5
 RELAXATION = 0.9  # some distances (ellipsoids, tilted boxes) overestimate slightly
 
