@@ -117,4 +117,6 @@ def load_pipeline(folder: Path) -> IvidPipeline:
 def load_small(device: str = "cpu") -> IvidGenerator:
     """The shipped small model, trained on tabletop at 64 pixels."""
     folder = resources.files("viewsweep.baselines.ivid") / "weights" / "small"
-    return IvidGenerator(Path(str(folder)), name="ivid-small", device=device)
+    # guided throughout: without it, objects lose their class on the way round (a third of the views of
+    # cars and animals named right instead of two thirds), for 0.2 dB of consistency
+    return IvidGenerator(Path(str(folder)), name="ivid-small", device=device, first_guidance=2.0, next_guidance=1.0)
