@@ -20,6 +20,9 @@ from .pipeline import IvidPipeline
 
 __all__ = ["IvidGenerator", "load_small"]
 
+STORED = ("near", "far", "background", "rgb_pull", "depth_pull", "depth_median")
+"""Settings that lie in the pipeline's folder and decide what its scenes look like."""
+
 
 class IvidGenerator:
     """Sweeps from an `IvidPipeline` folder.
@@ -70,7 +73,7 @@ class IvidGenerator:
             native_size=self.pipeline.size,
             classes=CLASSES,
             weights_sha256=digest.hexdigest(),
-            details=self.settings,
+            details={**self.settings, **{name: self.pipeline.config[name] for name in STORED}},
         )
 
     def generate(self, requests: Sequence[Request]) -> Iterator[Scene]:

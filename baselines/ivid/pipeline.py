@@ -45,6 +45,7 @@ class IvidPipeline(DiffusionPipeline):  # type: ignore[misc]
         following: G_c, the network of the further views.
         scheduler: DDIM with trailing spacing; its prediction type is that of the networks.
         near, far: planes of the depth code, in the unit of the camera positions.
+        background: depth codes above this are read as "no surface".
         rgb_pull, depth_pull: see `sampling.draw_next`; the authors' values by default.
         depth_median: side of the median filter that depth passes, pixels; 1 = none.
     """
@@ -56,6 +57,7 @@ class IvidPipeline(DiffusionPipeline):  # type: ignore[misc]
         scheduler: DDIMScheduler,
         near: float = 1.0,
         far: float = 4.0,
+        background: float = 0.7,
         rgb_pull: float = RGB_PULL,
         depth_pull: float = DEPTH_PULL,
         depth_median: int = 1,
@@ -64,12 +66,19 @@ class IvidPipeline(DiffusionPipeline):  # type: ignore[misc]
         if depth_median < 1 or depth_median % 2 == 0:
             raise UserError(f"depth_median is {depth_median}; a median filter has an odd side: 1, 3, 5 ...")
         self.register_modules(first=first, following=following, scheduler=scheduler)
-        self.register_to_config(near=near, far=far, rgb_pull=rgb_pull, depth_pull=depth_pull, depth_median=depth_median)
+        self.register_to_config(
+            near=near,
+            far=far,
+            background=background,
+            rgb_pull=rgb_pull,
+            depth_pull=depth_pull,
+            depth_median=depth_median,
+        )
 
     @property
     def code(self) -> DepthCode:
         """The depth code both networks speak."""
-        return DepthCode(near=self.config.near, far=self.config.far)
+        return DepthCode(near=self.config.near, far=self.config.far, background=self.config.background)
 
     @property
     def size(self) -> int:

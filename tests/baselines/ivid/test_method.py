@@ -96,7 +96,8 @@ def test_info_names_weights_and_settings(generator: IvidGenerator, folder: Path)
     info = generator.info()
     assert isinstance(generator, Generator)
     assert (info.name, info.native_size, info.classes, info.has_depth) == ("ivid-tiny", 16, tabletop.CLASSES, True)
-    assert info.details == {**STEPS, "first_guidance": 1.0, "next_guidance": 0.0}
+    stored = {"near": 1.0, "far": 4.0, "background": 0.7, "rgb_pull": 0.1, "depth_pull": 0.2, "depth_median": 1}
+    assert info.details == {**STEPS, "first_guidance": 1.0, "next_guidance": 0.0, **stored}
     assert info.weights_sha256 == IvidGenerator(folder).info().weights_sha256
     assert len(info.weights_sha256 or "") == 64
 
