@@ -109,7 +109,7 @@ def load_pipeline(folder: Path) -> IvidPipeline:
     logging.disable_progress_bar()
     try:
         pipeline: IvidPipeline = IvidPipeline.from_pretrained(
-            folder, dtype=torch.float32, local_files_only=True, low_cpu_mem_usage=False
+            folder, dtype=torch.float32, local_files_only=True, use_safetensors=True, low_cpu_mem_usage=False
         )
         return pipeline
     finally:
