@@ -46,11 +46,10 @@ class Recipe:
     seed: int = 0
 
 
-SAMPLING: dict[str, Any] = {"background": 0.45, "rgb_pull": 0.5, "depth_pull": 0.5, "depth_median": 3}
+SAMPLING: dict[str, Any] = {"rgb_pull": 0.5, "depth_pull": 0.5, "depth_median": 3}
 """Settings stored with pipelines trained here. Networks as small as these follow their condition
 less closely than the paper's, so each step pulls harder (0.5 instead of 0.1 and 0.2), and depth
-passes a 3x3 median before it becomes a mesh. No surface of tabletop lies beyond depth 2.1, whose
-code is 0.40: codes above 0.45 are blends of object and background at a silhouette."""
+passes a 3x3 median before it becomes a mesh."""
 
 CONFIGS = {
     "small": Recipe(network={"channels": (64, 96, 128), "layers": 1, "attention": (False, False, True)}),
