@@ -23,6 +23,9 @@ __all__ = ["Condition", "ddim_scheduler", "draw_first", "draw_next"]
 RGB_PULL = 0.1
 DEPTH_PULL = 0.2
 
+FORWARD = {"num_train_timesteps": 1000, "beta_start": 1e-4, "beta_end": 0.02, "beta_schedule": "linear"}
+"""The forward process of the paper, shared by training and sampling."""
+
 
 @dataclass(frozen=True)
 class Condition:
@@ -50,10 +53,7 @@ class Condition:
 def ddim_scheduler(prediction: str) -> DDIMScheduler:
     """The sampler's side of `training.noise_scheduler`, "trailing" spacing as the authors step it."""
     return DDIMScheduler(
-        num_train_timesteps=1000,
-        beta_start=1e-4,
-        beta_end=0.02,
-        beta_schedule="linear",
+        **FORWARD,
         prediction_type=prediction,
         timestep_spacing="trailing",
         set_alpha_to_one=True,

@@ -25,6 +25,7 @@ from ...scenes.files import atomic_write, make_folder
 from ...scenes.generator import scene_generator
 from .networks import RGBDUNet
 from .recipe import Recipe
+from .sampling import FORWARD
 
 __all__ = ["Stage", "branch_file", "fit", "noise_scheduler"]
 
@@ -62,10 +63,7 @@ def branch_file(out: Path, name: str) -> Path:
 def noise_scheduler(prediction: str) -> DDPMScheduler:
     """The forward process of the paper: linear betas 1e-4 to 0.02 over 1000 steps."""
     return DDPMScheduler(
-        num_train_timesteps=1000,
-        beta_start=1e-4,
-        beta_end=0.02,
-        beta_schedule="linear",
+        **FORWARD,
         prediction_type=prediction,
         variance_type="fixed_small",
         clip_sample=False,
