@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 from ..scenes.errors import UserError
 from ..scenes.scene import Scene
 from .determinism import EVALUATION_THREADS, deterministic
@@ -115,11 +117,13 @@ class MethodMeasurement:
 
     def add(self, index: int, scene: Scene) -> None:
         """Measure one scene."""
+        from ..metrics.base import azimuth_deg
         from ..metrics.features import extract
 
         self._seen[index] = (scene.seed, scene.label)
         network = self._shared.network
-        features = None if network is None else extract(network, scene.rgb, PICTURES_AT_ONCE)
+        azimuth = None if scene.cameras is None else torch.tensor(azimuth_deg(scene.cameras.yaw))
+        features = None if network is None else extract(network, scene.rgb, PICTURES_AT_ONCE, azimuth_deg=azimuth)
         for name, metric in self._metrics.items():
             if name in self._refused:
                 continue

@@ -8,6 +8,7 @@ against the hash stored beside it; an entry that does not fit is computed anew.
 from __future__ import annotations
 
 import os
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +44,7 @@ def reference_key(protocol: Protocol) -> str | None:
     if protocol.reference is None or protocol.features is None:
         return None
     made_of: dict[str, Any] = {
-        "schema": "viewsweep.reference/1",
+        "schema": "viewsweep.reference/2",
         "dataset": protocol.dataset,
         "reference": protocol.reference.model_dump(mode="json"),
         "size": protocol.size,
@@ -58,6 +59,7 @@ def reference_key(protocol: Protocol) -> str | None:
 
 def reference_features(protocol: Protocol, network: FeatureNetwork, progress: Progress) -> Features | None:
     """Features of the protocol's reference images, in order; None for a protocol without them."""
+    from ..metrics.base import azimuth_deg
     from ..metrics.features import extract
 
     key = reference_key(protocol)
@@ -68,8 +70,10 @@ def reference_features(protocol: Protocol, network: FeatureNetwork, progress: Pr
     if held is not None:
         return held
     progress.say(f"computing the features of {protocol.reference.images} reference images (once on this machine)")
-    images = tabletop.reference_images(protocol.reference.images, protocol.size, protocol.cameras())
-    features = extract(network, images, CHUNK)
+    count, cameras = protocol.reference.images, protocol.cameras()
+    images = tabletop.reference_images(count, protocol.size, cameras)
+    azimuth = torch.tensor(azimuth_deg(cameras.yaw))[tabletop.reference_views(count, len(cameras))]
+    features = extract(network, images, CHUNK, azimuth_deg=azimuth)
     try:
         make_folder(path.parent)
         atomic_write(path, _pack(features))
@@ -79,7 +83,7 @@ def reference_features(protocol: Protocol, network: FeatureNetwork, progress: Pr
 
 
 def _pack(features: Features) -> bytes:
-    body = save({"embedding": features.embedding, "log_probabilities": features.log_probabilities})
+    body = save({entry.name: getattr(features, entry.name).contiguous() for entry in fields(features)})
     return bytes.fromhex(sha256_bytes(body)) + body
 
 
@@ -90,7 +94,6 @@ def _read(path: Path) -> Features | None:
         content = path.read_bytes()
         if sha256_bytes(content[32:]) != content[:32].hex():
             return None
-        tensors = load(content[32:])
-        return Features(tensors["embedding"], tensors["log_probabilities"])
-    except (OSError, SafetensorError, KeyError, ValueError):
+        return Features(**load(content[32:]))
+    except (OSError, SafetensorError, TypeError, ValueError):
         return None

@@ -15,7 +15,7 @@ from .geometric_share import GeometricShare
 from .inception_score import InceptionScore, inception_score
 from .kernel import KID, kid_subsets
 from .non_flatness import NonFlatness
-from .pairs import adjacent_pairs
+from .pairs import GAPS, adjacent_pairs, gap_pairs
 from .result import Definition, MetricResult, Row
 from .statistics import jackknife_interval, mean_interval
 from .warp_error import WarpError
@@ -23,6 +23,7 @@ from .warp_error import WarpError
 __all__ = [
     "ALL_METRICS",
     "FID",
+    "GAPS",
     "KID",
     "ClassAccuracy",
     "Definition",
@@ -40,6 +41,7 @@ __all__ = [
     "adjacent_pairs",
     "extract",
     "frechet_distance",
+    "gap_pairs",
     "inception_score",
     "jackknife_interval",
     "kid_subsets",

@@ -18,6 +18,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -33,11 +34,16 @@ from . import statistics
 from .features import Features
 from .result import Definition, MetricResult, Row
 
-__all__ = ["SceneMetric", "SetMetric", "ViewsweepMetric", "azimuth_deg"]
+__all__ = ["HEAD", "SceneMetric", "SetMetric", "ViewsweepMetric", "azimuth_deg"]
 
 Array = npt.NDArray[np.float64]
 OWN_SCENE = -1
 """Scene index of a picture that belongs to no sweep: each such picture is a unit of its own."""
+
+HEAD = 5
+"""Columns of a record before its values: scene, gap, view, partner, azimuth in degrees."""
+
+EVERY_GAP = -1
 
 
 class ViewsweepMetric(Metric):
@@ -120,11 +126,15 @@ class SceneMetric(ViewsweepMetric):
     and `partner` say what (partner is the other view of a pair, else -1), then come the values in
     the order of `_ids`, then those of `_extra`. A scene's value is the mean of its records, a
     view's that of the records with this view; records with view -1 belong to the whole scene.
+
+    A metric with several `_gaps` measures the same thing at several distances between views. The
+    first is the headline, under the bare ids; the others add `id@gap`, and have no values of views.
     """
 
     _ids: ClassVar[tuple[Definition, ...]]
     _bounds: ClassVar[tuple[tuple[float, float], ...]]
     _extra: ClassVar[int] = 0
+    _gaps: ClassVar[tuple[str, ...]] = ("",)
 
     records: list[Tensor]
     unmeasured: list[Tensor]
@@ -136,29 +146,40 @@ class SceneMetric(ViewsweepMetric):
     @classmethod
     def definitions(cls) -> dict[str, Definition]:
         """What each id of this metric means."""
-        return {entry.id: entry for entry in cls._ids}
+        entries = [_at_gap(entry, gap) for gap in ("", *cls._gaps[1:]) for entry in cls._ids]
+        return {entry.id: entry for entry in entries}
 
     @classmethod
     def _width(cls) -> int:
-        return 4 + len(cls._ids) + cls._extra
+        return HEAD + len(cls._ids) + cls._extra
 
     def _empty_states(self) -> dict[str, Tensor]:
         return {
             "records": torch.zeros(0, self._width(), dtype=torch.float64),
-            "unmeasured": torch.zeros(0, 2, dtype=torch.float64),
+            "unmeasured": torch.zeros(0, 3, dtype=torch.float64),
         }
 
     def _record(
-        self, index: int, views: Sequence[int], partners: Sequence[int], yaw_deg: Sequence[float], values: Tensor
+        self,
+        index: int,
+        views: Sequence[int],
+        partners: Sequence[int],
+        yaw_deg: Sequence[float],
+        values: Tensor,
+        gap: int = 0,
     ) -> None:
-        """Keep `values` [K, ids + extra] of scene `index`, measured at `views` against `partners`."""
+        """Keep `values` [K, ids + extra] of scene `index`, measured at `views` against `partners`.
+
+        `gap` says at which of `_gaps`.
+        """
         if not bool(torch.isfinite(values).all()):
             raise AssertionError(f"{type(self).__name__} measured a number that is not finite in scene {index}.")
-        head = torch.tensor([[index] * len(views), views, partners, yaw_deg], dtype=torch.float64).T
+        count = len(views)
+        head = torch.tensor([[index] * count, [gap] * count, views, partners, yaw_deg], dtype=torch.float64).T
         self.records.append(torch.cat([head, values.to("cpu", torch.float64)], 1))
 
-    def _skip(self, index: int, why: str) -> None:
-        self.unmeasured.append(torch.tensor([[index, WHY.index(why)]], dtype=torch.float64))
+    def _skip(self, index: int, why: str, gap: int = EVERY_GAP) -> None:
+        self.unmeasured.append(torch.tensor([[index, gap, WHY.index(why)]], dtype=torch.float64))
 
     def _lacks(self, scene: Scene) -> str | None:
         """The first thing of `needs` the scene does not have."""
@@ -166,13 +187,13 @@ class SceneMetric(ViewsweepMetric):
         return next((part for part in ("depth", "cameras", "label") if part in self.needs and held[part] is None), None)
 
     def _table(self) -> Array:
-        """Records [K, 4 + values] in one order, each (scene, view, partner) once."""
+        """Records [K, HEAD + values] in one order, each (scene, gap, view, partner) once."""
         table: Array = self._gathered("records").cpu().numpy().astype(np.float64)
         table = np.take(table, np.lexsort(table.T[::-1]), axis=0)
         if len(table) < 2:
             return table
-        again = (table[1:, :3] == table[:-1, :3]).all(1)
-        differs = again & ~(table[1:, 4:] == table[:-1, 4:]).all(1)
+        again = (table[1:, : HEAD - 1] == table[:-1, : HEAD - 1]).all(1)
+        differs = again & ~(table[1:, HEAD:] == table[:-1, HEAD:]).all(1)
         if differs.any():
             scene = int(table[1:][differs][0, 0])
             raise ValueError(
@@ -182,9 +203,10 @@ class SceneMetric(ViewsweepMetric):
         first: Array = table[np.concatenate([[True], ~again])]
         return first
 
-    def _reasons(self) -> tuple[int, str]:
-        """How many scenes were not measured, and why."""
-        rows = sorted({(int(scene), int(why)) for scene, why in self._gathered("unmeasured").tolist()})
+    def _reasons(self, gap: int) -> tuple[int, str]:
+        """How many scenes were not measured at `gap`, and why."""
+        held = self._gathered("unmeasured").tolist()
+        rows = sorted({(int(scene), int(why)) for scene, at, why in held if at in (EVERY_GAP, gap)})
         phrases = []
         for code, why in enumerate(WHY):
             scenes = [scene for scene, reason in rows if reason == code]
@@ -198,32 +220,39 @@ class SceneMetric(ViewsweepMetric):
 
     def _results(self) -> dict[str, MetricResult]:
         table = self._table()
-        skipped, reason = self._reasons()
-        measured = np.unique(table[:, 0])
+        names = iter(self._definitions())
         results = {}
-        for column, name in enumerate(self._definitions()):
-            if len(measured) == 0:
-                results[name] = MetricResult.not_run(reason or "no scene was given.", skipped)
-            elif skipped:
-                count = f"{skipped} of {skipped + len(measured)} scenes could not be measured"
-                results[name] = MetricResult.failed(f"{count}; {reason}", skipped + len(measured))
-            else:
-                values = [statistics.mean(table[table[:, 0] == scene, 4 + column].tolist()) for scene in measured]
-                interval = statistics.mean_interval(values, bounds=self._bounds[column])
-                results[name] = MetricResult.ok(statistics.mean(values), interval, len(values))
+        for gap in range(len(self._gaps)):
+            skipped, reason = self._reasons(gap)
+            scenes = _by_scene(table[table[:, 1] == gap])
+            for column in range(len(self._ids)):
+                values = [statistics.mean(own[:, HEAD + column].tolist()) for own in scenes]
+                results[next(names)] = self._result(values, self._bounds[column], skipped, reason)
         return results
+
+    def _result(self, values: Sequence[float], bounds: tuple[float, float], skipped: int, reason: str) -> MetricResult:
+        if not values:
+            return MetricResult.not_run(reason or "no scene was given.", skipped)
+        if skipped:
+            count = f"{skipped} of {skipped + len(values)} scenes could not be measured"
+            return MetricResult.failed(f"{count}; {reason}", skipped + len(values))
+        return MetricResult.ok(statistics.mean(values), statistics.mean_interval(values, bounds=bounds), len(values))
 
     def _rows(self) -> list[Row]:
         table = self._table()
+        names = iter(self._definitions())
         rows = []
-        for column, name in enumerate(self._definitions()):
-            for scene in np.unique(table[:, 0]):
-                own = table[table[:, 0] == scene]
-                rows.append(Row(int(scene), name, -1, math.nan, statistics.mean(own[:, 4 + column].tolist())))
-                for view in np.unique(own[own[:, 1] >= 0, 1]):
-                    seen = own[own[:, 1] == view]
-                    value = statistics.mean(seen[:, 4 + column].tolist())
-                    rows.append(Row(int(scene), name, int(view), float(seen[0, 3]), value))
+        for gap in range(len(self._gaps)):
+            scenes = _by_scene(table[table[:, 1] == gap])
+            for column in range(HEAD, HEAD + len(self._ids)):
+                name = next(names)
+                for own in scenes:
+                    scene = int(own[0, 0])
+                    rows.append(Row(scene, name, -1, math.nan, statistics.mean(own[:, column].tolist())))
+                    for view in np.unique(own[own[:, 2] >= 0, 2]) if gap == 0 else ():
+                        seen = own[own[:, 2] == view]
+                        value = statistics.mean(seen[:, column].tolist())
+                        rows.append(Row(scene, name, int(view), float(seen[0, 4]), value))
         return rows
 
 
@@ -328,13 +357,29 @@ class SetMetric(ViewsweepMetric):
         return MetricResult.ok(value, statistics.jackknife_interval(value, deleted, sizes, bounds=self._bound), n)
 
 
-WHY = ("depth", "cameras", "label", "views")
+WHY = ("depth", "cameras", "label", "views", "truth", "gap", "loop")
 REASONS = {
     "depth": "there is no depth; a method that has it returns it from `generate`",
     "cameras": "the cameras are unknown",
     "label": "no class was asked for",
     "views": "a single view has no pair to compare",
+    "truth": "the true views are not known",
+    "gap": "no two views are that far apart",
+    "loop": "the views do not close a circle",
 }
+
+
+def _at_gap(entry: Definition, gap: str) -> Definition:
+    if not gap:
+        return entry
+    where = "where the circle closes" if gap == "loop" else f"at {gap}°"
+    return replace(entry, id=f"{entry.id}@{gap}", title=f"{entry.title} {where}")
+
+
+def _by_scene(table: Array) -> list[Array]:
+    """The records of each scene, in the order of scenes."""
+    starts = np.flatnonzero(np.diff(table[:, 0])) + 1
+    return np.split(table, starts) if len(table) else []
 
 
 def azimuth_deg(yaw: Tensor) -> list[float]:

@@ -6,23 +6,27 @@ Any object with the four members of `FeatureNetwork` will do. Its name goes into
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields, replace
 from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
-__all__ = ["FeatureNetwork", "Features", "extract"]
+__all__ = ["FeatureNetwork", "Features", "extract", "sharpness"]
 
 
 @dataclass(frozen=True, eq=False)
 class Features:
-    """What a network says about N pictures.
+    """What is known about N pictures: what a network says, and what can be measured without one.
 
     Args:
         embedding: float32, [N, D].
         log_probabilities: natural logarithm of the class probabilities, float32, [N, C].
+        sharpness: mean squared Laplacian of the grey picture (see `sharpness`), float32, [N]; NaN
+            = not measured.
+        azimuth_deg: where the camera stood, degrees in [-180, 180), float32, [N]; NaN = unknown.
 
     Raises:
         ValueError: shapes that do not fit together, or an embedding that is not finite.
@@ -30,6 +34,8 @@ class Features:
 
     embedding: Tensor
     log_probabilities: Tensor
+    sharpness: Tensor = field(default_factory=lambda: torch.full((1,), math.nan))
+    azimuth_deg: Tensor = field(default_factory=lambda: torch.full((1,), math.nan))
 
     def __post_init__(self) -> None:
         shapes = f"embedding {list(self.embedding.shape)}, log_probabilities {list(self.log_probabilities.shape)}"
@@ -37,6 +43,11 @@ class Features:
             raise ValueError(f"Features are two matrices, [N, D] and [N, C]; got {shapes}.")
         if len(self.embedding) != len(self.log_probabilities):
             raise ValueError(f"Features must have one row a picture in both matrices; got {shapes}.")
+        for name in ("sharpness", "azimuth_deg"):
+            held = getattr(self, name).detach().to("cpu", torch.float32)
+            if held.shape not in ((1,), (len(self),)):
+                raise ValueError(f"{name} has shape {list(held.shape)} for {len(self)} pictures.")
+            object.__setattr__(self, name, held.expand(len(self)))
         for name in ("embedding", "log_probabilities"):
             object.__setattr__(self, name, getattr(self, name).detach().to("cpu", torch.float32))
         if not bool(torch.isfinite(self.embedding).all()):
@@ -49,14 +60,12 @@ class Features:
         return len(self.embedding)
 
     def __getitem__(self, rows: slice | Sequence[int] | Tensor) -> Features:
-        return Features(self.embedding[rows], self.log_probabilities[rows])
+        return Features(*(getattr(self, entry.name)[rows] for entry in fields(self)))
 
     @staticmethod
     def cat(parts: Sequence[Features]) -> Features:
         """The rows of all parts, in order."""
-        return Features(
-            torch.cat([part.embedding for part in parts]), torch.cat([part.log_probabilities for part in parts])
-        )
+        return Features(*(torch.cat([getattr(part, entry.name) for part in parts]) for entry in fields(Features)))
 
 
 @runtime_checkable
@@ -83,8 +92,26 @@ class FeatureNetwork(Protocol):
         ...
 
 
-def extract(network: FeatureNetwork, images: Tensor, batch_size: int = 64) -> Features:
-    """Features of all `images`, a batch at a time.
+def sharpness(images: Tensor) -> Tensor:
+    """Mean squared Laplacian of the grey pictures, [N]: how much fine detail they hold.
+
+    The 3x3 Laplacian (4 neighbours) of luma (Rec. 601) in [0, 1], over pixels that have all four.
+    Pictures of one size only can be compared. Zero for a flat picture and for one too small.
+
+    Args:
+        images: uint8 sRGB, [N, H, W, 3].
+    """
+    grey = (images.to(torch.float32) / 255) @ images.new_tensor([0.299, 0.587, 0.114], dtype=torch.float32)
+    if min(grey.shape[1:]) < 3:
+        return torch.zeros(len(grey))
+    around = grey[:, :-2, 1:-1] + grey[:, 2:, 1:-1] + grey[:, 1:-1, :-2] + grey[:, 1:-1, 2:]
+    return (around - 4 * grey[:, 1:-1, 1:-1]).square().mean((1, 2))
+
+
+def extract(
+    network: FeatureNetwork, images: Tensor, batch_size: int = 64, *, azimuth_deg: Tensor | None = None
+) -> Features:
+    """Features and sharpness of all `images`, a batch at a time.
 
     Rows are those of any other batch size up to float32 rounding. For bit-identical numbers in
     spite of interruptions extract scene by scene, so that batches always hold the same pictures.
@@ -93,6 +120,7 @@ def extract(network: FeatureNetwork, images: Tensor, batch_size: int = 64) -> Fe
         network: the feature network.
         images: uint8 sRGB, [N, H, W, 3], at least one.
         batch_size: pictures at once; bounds the memory.
+        azimuth_deg: of each picture's camera, [N], where it is known.
 
     Raises:
         ValueError: images of another type or shape, none at all, or a network that returns
@@ -110,5 +138,6 @@ def extract(network: FeatureNetwork, images: Tensor, batch_size: int = 64) -> Fe
             part = network(batch)
             if len(part) != len(batch):
                 raise ValueError(f"{network.name} returned {len(part)} rows for {len(batch)} images.")
-            parts.append(part)
-    return Features.cat(parts)  # outside inference mode, so that these are ordinary tensors
+            parts.append(replace(part, sharpness=sharpness(batch)))
+    found = Features.cat(parts)  # outside inference mode, so that these are ordinary tensors
+    return found if azimuth_deg is None else replace(found, azimuth_deg=azimuth_deg)

@@ -37,6 +37,7 @@ from torch import Tensor
 
 from ..scenes.scene import Scene
 from . import statistics
+from .base import HEAD
 from .pair_metric import PairMetric
 from .result import Definition
 from .warping import REFERENCE_HEIGHT, Surfaces, both_ways, lift, project, warp
@@ -96,10 +97,13 @@ class GeometricShare(PairMetric):
         """
         with self._all_processes():
             table = self._table()
+        table = table[table[:, 1] == 0]
         keys = [(pixels, tolerance) for pixels in CURVE_PIXELS for tolerance in CURVE_TOLERANCES]
         scenes = sorted(set(table[:, 0].tolist()))
         return {
-            key: statistics.mean([statistics.mean(table[table[:, 0] == scene, 5 + k].tolist()) for scene in scenes])
+            key: statistics.mean(
+                [statistics.mean(table[table[:, 0] == scene, HEAD + 1 + k].tolist()) for scene in scenes]
+            )
             for k, key in enumerate(keys)
             if scenes
         }

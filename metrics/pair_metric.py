@@ -1,4 +1,4 @@
-"""What metrics of neighbouring views share: which views are compared, and whose azimuth a value gets."""
+"""What metrics of pairs of views share: which views are compared, and whose azimuth a value gets."""
 
 from __future__ import annotations
 
@@ -8,16 +8,20 @@ from torch import Tensor
 
 from ..scenes.scene import Scene
 from .base import SceneMetric, azimuth_deg
-from .pairs import adjacent_pairs
+from .pairs import GAPS, gap_pairs
 
 __all__ = ["PairMetric"]
 
 
 class PairMetric(SceneMetric):
-    """A metric of neighbouring views, each pair measured in both directions.
+    """A metric of pairs of views, each pair measured in both directions, over the angle between them.
 
-    A pair's values belong to its target view, with that view's azimuth.
+    The headline is that of neighbours; `id@15`, `@30`, `@60`, `@90` and `@loop` are the same at
+    other distances (see `pairs.gap_pairs`). A pair's values belong to its target view, with that
+    view's azimuth.
     """
+
+    _gaps = GAPS
 
     def update(self, scene: Scene, index: int) -> None:
         """Measure `scene`, the protocol's scene number `index`."""
@@ -25,11 +29,20 @@ class PairMetric(SceneMetric):
         if lacking or scene.cameras is None:
             self._skip(index, lacking or "cameras")
             return
-        pairs = adjacent_pairs(scene.cameras)
-        targets = [view for pair in pairs for view in pair]
-        sources = [view for a, b in pairs for view in (b, a)]
+        gaps = gap_pairs(scene.cameras)
+        # a pair may belong to several gaps, and is measured once
+        pairs = list(dict.fromkeys(pair for gap in self._gaps for pair in gaps[gap]))
+        row = {pair: k for k, pair in enumerate(pairs)}
+        values = self._compare(scene, pairs)
         yaw = azimuth_deg(scene.cameras.yaw)
-        self._record(index, targets, sources, [yaw[view] for view in targets], self._compare(scene, pairs))
+        for code, gap in enumerate(self._gaps):
+            if not gaps[gap]:
+                self._skip(index, "loop" if gap == "loop" else "gap", code)
+                continue
+            targets = [view for pair in gaps[gap] for view in pair]
+            sources = [view for a, b in gaps[gap] for view in (b, a)]
+            rows = [2 * row[pair] + side for pair in gaps[gap] for side in (0, 1)]
+            self._record(index, targets, sources, [yaw[view] for view in targets], values[rows], code)
 
     @abstractmethod
     def _compare(self, scene: Scene, pairs: list[tuple[int, int]]) -> Tensor:

@@ -7,6 +7,7 @@ from .splits import (
     TRAIN_SEEDS,
     VALIDATION_SEEDS,
     reference_images,
+    reference_views,
     render_views,
     train_cameras,
 )
@@ -20,6 +21,7 @@ __all__ = [
     "VALIDATION_SEEDS",
     "TabletopObject",
     "reference_images",
+    "reference_views",
     "render_batch",
     "render_views",
     "sample",

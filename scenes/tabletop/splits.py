@@ -27,6 +27,7 @@ __all__ = [
     "TRAIN_SEEDS",
     "VALIDATION_SEEDS",
     "reference_images",
+    "reference_views",
     "render_views",
     "train_cameras",
 ]
@@ -76,6 +77,13 @@ def render_views(
             yield chosen, rgb, depth
 
 
+def reference_views(count: int, views: int) -> list[int]:
+    """Which of `views` cameras each reference picture is seen by, [count]."""
+    # a class must not always meet the same views: step through all of them, once per round of classes
+    stride = next(step for step in itertools.count(7, 2) if math.gcd(step, views) == 1)
+    return [(i // len(CLASSES) * stride + i % len(CLASSES) * 5) % views for i in range(count)]
+
+
 def reference_images(count: int, size: int, cameras: Cameras) -> Tensor:
     """Pictures of the reference split, uint8 [count, size, size, 3].
 
@@ -90,9 +98,7 @@ def reference_images(count: int, size: int, cameras: Cameras) -> Tensor:
     if not 0 < count <= len(REFERENCE_SEEDS):
         raise UserError(f"{count} reference images asked for; there are 1 to {len(REFERENCE_SEEDS)}.")
     objects = [sample(REFERENCE_SEEDS[i], i % len(CLASSES)) for i in range(count)]
-    # a class must not always meet the same views: step through all of them, once per round of classes
-    stride = next(step for step in itertools.count(7, 2) if math.gcd(step, len(cameras)) == 1)
-    view = [(i // len(CLASSES) * stride + i % len(CLASSES) * 5) % len(cameras) for i in range(count)]
+    view = reference_views(count, len(cameras))
     images = torch.empty(count, size, size, 3, dtype=torch.uint8)
     for positions, rgb, _ in render_views(objects, cameras[view], size):
         images[positions] = rgb
