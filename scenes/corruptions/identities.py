@@ -1,0 +1,50 @@
+"""Faults of identity: the sweep does not stay with one object."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from .. import tabletop
+from ..scene import Scene
+from ..tabletop import TabletopObject
+from .base import painted
+from .viewpoints import with_views
+
+__all__ = ["drift", "switch"]
+
+CANDIDATES = 8
+
+
+def switch(thing: TabletopObject, clean: Scene, level: float, generator: torch.Generator) -> Scene:
+    """The last `level` of the views (one at least) show another object of the class, in the same light."""
+    other = _stranger(thing, generator)
+    count = min(clean.views, max(1, round(level * clean.views)))
+    where = list(range(clean.views - count, clean.views))
+    assert clean.cameras is not None  # checked by Corruption.apply
+    shown = replace(thing, field=other.field, material=other.material).render(clean.cameras[where], clean.size[0])
+    return with_views(clean, where, shown)
+
+
+def drift(thing: TabletopObject, clean: Scene, level: float, generator: torch.Generator) -> Scene:
+    """Materials turn into those of another object, evenly along the sweep; `level` is how far at its end."""
+    assert clean.cameras is not None  # checked by Corruption.apply
+    repainted = replace(thing, material=_stranger(thing, generator).material)
+    other = repainted.render(clean.cameras, clean.size[0]).rgb.double()
+    progress = level * torch.linspace(0, 1, clean.views, dtype=torch.float64)[:, None, None, None]
+    return painted(clean, clean.rgb + progress * (other - clean.rgb))
+
+
+def _stranger(thing: TabletopObject, generator: torch.Generator) -> TabletopObject:
+    """Another object of the class; of a few drawn at random the one whose colours differ most."""
+    seeds = torch.randint(1 << 30, (CANDIDATES,), generator=generator).tolist()
+    return max((tabletop.sample(seed, thing.label) for seed in seeds), key=lambda other: _difference(thing, other))
+
+
+def _difference(one: TabletopObject, other: TabletopObject) -> float:
+    def colours(thing: TabletopObject) -> Tensor:
+        return (thing.material.first + thing.material.second) / 2  # [parts, 3], linear
+
+    return float((colours(one).sqrt() - colours(other).sqrt()).abs().mean())
