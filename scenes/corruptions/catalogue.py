@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from . import controls, depths, identities, pictures, viewpoints
+from . import controls, depths, identities, pictures, solids, viewpoints
 from .base import Corruption
 
 __all__ = ["CORRUPTIONS"]
 
 BLURS = (0.5, 1.0, 2.0, 4.0, 8.0)
 HUES = (2.0, 5.0, 10.0, 20.0, 40.0, 60.0)
+FLATTENINGS = (0.05, 0.1, 0.25, 0.5, 0.75, 0.92)
 
 _ALL = (
     Corruption(
@@ -40,6 +41,16 @@ _ALL = (
         False,
         "Each view is brighter or darker by a factor of its own.",
         pictures.flicker,
+    ),
+    Corruption(
+        "wobble",
+        "3-D wobble",
+        "geometry",
+        "share of the object",
+        (0.0025, 0.005, 0.01, 0.02, 0.04),
+        False,
+        "Each view shows the solid bent smoothly in its own way, texture and depth with it.",
+        solids.wobble,
     ),
     Corruption(
         "warp2d",
@@ -162,6 +173,16 @@ _ALL = (
         pictures.blur_per_view,
     ),
     Corruption(
+        "billboard",
+        "relief lost",
+        "structure",
+        "share of relief lost",
+        FLATTENINGS,
+        False,
+        "The solid is flattened towards a frontal card and rendered exactly: measures of flatness must see it.",
+        solids.flattened,
+    ),
+    Corruption(
         "blur_all",
         "even blur",
         "control",
@@ -210,6 +231,16 @@ _ALL = (
         True,
         "The sweep is rendered at a smaller size.",
         controls.resolution,
+    ),
+    Corruption(
+        "flatness",
+        "flat solid",
+        "control",
+        "share of relief lost",
+        FLATTENINGS,
+        True,
+        "The same pictures as relief lost: a truly flat solid, whose views agree.",
+        solids.flattened,
     ),
 )
 

@@ -1,6 +1,7 @@
 """The embedded world: a procedural distribution of textured solid objects in ten classes."""
 
 from .classes import CLASSES
+from .deformation import Deformation
 from .splits import (
     REFERENCE_SEEDS,
     TEST_SEEDS,
@@ -19,6 +20,7 @@ __all__ = [
     "TEST_SEEDS",
     "TRAIN_SEEDS",
     "VALIDATION_SEEDS",
+    "Deformation",
     "TabletopObject",
     "reference_images",
     "reference_views",

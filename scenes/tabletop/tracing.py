@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from .classes import ObjectClass, turntable
+from .deformation import Deformation
 
 __all__ = ["BOUND", "Field", "ambient_occlusion", "normals", "part_index", "soft_shadow", "trace"]
 
@@ -58,23 +59,32 @@ class Field:
         return result
 
 
-def trace(field: Field, rows: Tensor, origins: Tensor, directions: Tensor) -> Tensor:
+def trace(
+    field: Field, rows: Tensor, origins: Tensor, directions: Tensor, deformation: Deformation | None = None
+) -> Tensor:
     """Distance along unit rays to the first surface, [N]; NaN where there is none.
 
     Args:
         field: what is traced.
         rows: object of each ray, [N].
         origins, directions: float32, [N, 3]; directions have unit length.
+        deformation: of the objects of `field`, if they are deformed.
     """
+    bound = BOUND if deformation is None else BOUND + deformation.swing
     along = -(origins * directions).sum(-1)
     closest = (origins * origins).sum(-1) - along * along
-    reach = (BOUND * BOUND - closest).clamp(min=0).sqrt()
+    reach = (bound * bound - closest).clamp(min=0).sqrt()
     result = torch.full_like(along, float("nan"))
-    active = torch.nonzero((closest < BOUND * BOUND) & (along + reach > 0))[:, 0]
+    active = torch.nonzero((closest < bound * bound) & (along + reach > 0))[:, 0]
     travelled, limit = (along - reach).clamp(min=0)[active], (along + reach)[active]
     start, heading, parameters = origins[active], directions[active], field.at(rows[active])
+    bend = None if deformation is None else deformation.at(rows[active])
+    pace = None if bend is None else bend.pace(heading)
     for step in range(STEPS):
-        distance = field.distance(start + travelled[:, None] * heading, parameters)
+        place = start + travelled[:, None] * heading
+        distance = field.distance(place if bend is None else bend.rest(place), parameters)
+        if pace is not None:
+            distance = distance * pace
         travelled = travelled + RELAXATION * distance
         if step % 4 != 3 and step != STEPS - 1:
             continue
@@ -93,6 +103,8 @@ def trace(field: Field, rows: Tensor, origins: Tensor, directions: Tensor) -> Te
             active, travelled, limit = active[kept], travelled[kept], limit[kept]
             start, heading = start[kept], heading[kept]
             parameters = field.at(rows[active])
+            bend = None if deformation is None else deformation.at(rows[active])
+            pace = None if bend is None else bend.pace(heading)
         else:  # not worth the copies: rays that arrived stay where they are, those that left go on in vain
             travelled = torch.where(arrived, travelled - RELAXATION * distance, travelled)
     return result

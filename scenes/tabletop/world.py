@@ -20,6 +20,7 @@ from ..generator import scene_generator
 from ..scene import Scene
 from . import tracing
 from .classes import CLASSES, OBJECT_CLASSES, TABLE_PALETTES
+from .deformation import Deformation
 from .materials import MaterialTable, draw_material, linear_from_hex, shade_albedo, stack_materials
 from .tracing import Field
 
@@ -53,6 +54,7 @@ class TabletopObject:
         light: direction towards the lamp, [3].
         lamp: lamp colour, linear RGB, [3].
         backdrop: colours of the background above and below the horizon, linear RGB, [2, 3].
+        deformation: how the finished object, light and all, is stretched or bent; None = not at all.
     """
 
     label: int
@@ -62,6 +64,7 @@ class TabletopObject:
     light: Tensor
     lamp: Tensor
     backdrop: Tensor
+    deformation: Deformation | None = None
 
     @property
     def name(self) -> str:
@@ -115,7 +118,7 @@ def render_batch(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """One picture an object, all of one class: rgb, depth, alpha, normals as in `Scene`.
 
-    Objects given several times (a sweep) are looked up once.
+    Objects given several times (a sweep) are looked up once. Either all are deformed or none.
     """
     unique = list({id(entry): entry for entry in objects}.values())
     row = {id(entry): index for index, entry in enumerate(unique)}
@@ -161,6 +164,7 @@ class _Batch:
     lamp: Tensor
     backdrop: Tensor
     footprint: float
+    deformation: Deformation | None
 
     @classmethod
     def of(cls, objects: Sequence[TabletopObject], size: int, cameras: Cameras) -> _Batch:
@@ -170,6 +174,9 @@ class _Batch:
         material = MaterialTable(*(torch.stack(f) for f in zip(*(t.fields() for t in tables), strict=True)))
         distance = float(cameras.positions.norm(dim=1).mean())
         footprint = distance / float(cameras.intrinsics[:, 0, 0].mean()) / size
+        deformations = [entry.deformation for entry in objects if entry.deformation is not None]
+        if deformations and len(deformations) != len(objects):
+            raise ValueError(f"{len(deformations)} of {len(objects)} objects are deformed; it must be all or none.")
         stack = torch.stack
         return cls(
             Field(kind, parameters),
@@ -178,19 +185,23 @@ class _Batch:
             stack([entry.lamp for entry in objects]),
             stack([entry.backdrop for entry in objects]),
             footprint,
+            Deformation.stacked(deformations) if deformations else None,
         )
 
     def shoot(self, owner: Tensor, start: Tensor, ray: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Linear colour [N, 3], hit [N], normal [N, 3] and point [N, 3] (NaN where nothing is hit)."""
-        travelled = tracing.trace(self.field, owner, start, ray)
+        travelled = tracing.trace(self.field, owner, start, ray, self.deformation)
         hit = torch.isfinite(travelled)
         colour = self._background(owner, ray)
         point = start + travelled[:, None] * ray
         normal = torch.full_like(point, float("nan"))
         found = torch.nonzero(hit)[:, 0]
         if len(found):
-            normal[found] = tracing.normals(self.field, owner[found], point[found])
-            colour[found] = self._surface(owner[found], point[found], normal[found])
+            bend = None if self.deformation is None else self.deformation.at(owner[found])
+            rest = point[found] if bend is None else bend.rest(point[found])
+            upright = tracing.normals(self.field, owner[found], rest)
+            colour[found] = self._surface(owner[found], rest, upright)
+            normal[found] = upright if bend is None else bend.normals(point[found], upright)
         return colour, hit, normal, point
 
     def _background(self, owner: Tensor, ray: Tensor) -> Tensor:
