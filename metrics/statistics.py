@@ -24,7 +24,16 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import stdtrit
 
-__all__ = ["CONFIDENCE", "JACKKNIFE_GROUPS", "jackknife_groups", "jackknife_interval", "mean", "mean_interval"]
+__all__ = [
+    "CONFIDENCE",
+    "JACKKNIFE_GROUPS",
+    "SEED",
+    "jackknife_error",
+    "jackknife_groups",
+    "jackknife_interval",
+    "mean",
+    "mean_interval",
+]
 
 CONFIDENCE = 0.95
 JACKKNIFE_GROUPS = 20
@@ -96,6 +105,12 @@ def jackknife_interval(
     Returns:
         Low and high end around `estimate`, or None for fewer than two groups.
     """
+    error = jackknife_error(estimate, deleted, sizes)
+    return None if error is None else _around(estimate, error, len(deleted) - 1, bounds, confidence)
+
+
+def jackknife_error(estimate: float, deleted: Sequence[float], sizes: Sequence[int]) -> float | None:
+    """The standard error behind `jackknife_interval`, or None for fewer than two groups."""
     groups = len(deleted)
     if groups != len(sizes):
         raise ValueError(f"{groups} leave-out values but {len(sizes)} group sizes.")
@@ -110,7 +125,7 @@ def jackknife_interval(
         fold = total / size
         pseudo = fold * estimate - (fold - 1) * value
         squares.append((pseudo - corrected) ** 2 / (fold - 1))
-    return _around(estimate, math.sqrt(math.fsum(squares) / groups), groups - 1, bounds, confidence)
+    return math.sqrt(math.fsum(squares) / groups)
 
 
 def _around(
