@@ -337,6 +337,50 @@ def report(directory: Directory, offline: Offline = False) -> None:
     typer.echo(f"Report: {harness.report(directory, _write_report)}")
 
 
+@app.command()
+def selfcheck(
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer objects and levels: minutes, not half an hour.")] = False,
+    metrics: Annotated[str, typer.Option(help="Names separated by commas; all without.", show_default=False)] = "",
+    html: Annotated[Path | None, typer.Option(help="Write the response matrix as a page.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes; the numbers do not depend on it.", show_default="cores")
+    ] = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+    offline: Offline = False,
+) -> None:
+    """Prove on this machine that each metric sees what it claims to see, and nothing else."""
+    _prepare(offline)
+    from .metrics.selfcheck import run_selfcheck
+    from .scenes.errors import ChecksFailed
+    from .scenes.files import make_folder
+
+    if html is not None:
+        make_folder(html.absolute().parent)  # not after half an hour
+
+    def progress(done: int, total: int) -> None:
+        if not quiet and (done % 20 == 0 or done == total):
+            typer.echo(f"selfcheck: {done} of {total} tasks", err=True)
+
+    check = run_selfcheck(quick=quick, metrics=_split(metrics), workers=workers, progress=progress)
+    if html is not None:
+        from .reports.selfcheck_page import write_selfcheck
+
+        write_selfcheck(check, html)
+    if as_json:
+        _print_json(check.to_json())
+    else:
+        for fault in check.faults:
+            typer.echo(f"✗ {fault}")
+        for name, reason in check.unmeasured.items():
+            typer.echo(f"- {name} was not measured: {reason}")
+        typer.echo(f"{check.held} declarations hold, {len(check.faults)} do not ({check.seconds:.0f} s).")
+        if html is not None:
+            typer.echo(f"Matrix: {html}")
+    if check.faults:
+        raise ChecksFailed(f"{len(check.faults)} declarations do not hold on this machine.")
+
+
 def main() -> None:
     """What the `viewsweep` command calls."""
     app(prog_name="viewsweep")

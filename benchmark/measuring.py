@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from ..scenes import tabletop
 from ..scenes.errors import UserError
 from ..scenes.scene import Scene
 from .determinism import EVALUATION_THREADS, deterministic
-from .metric_catalogue import catalogue, definitions, make, update
+from .metric_catalogue import catalogue
 from .progress import Progress
 from .protocol import Protocol
 from .reference_set import reference_features
@@ -79,7 +80,18 @@ class Measurement:
         """Metrics to compute, in the order of reports, each with the version asked for, if one is."""
         if self.protocol is None:
             return dict.fromkeys(self.metrics)
-        return {name: self.protocol.metrics[name] for name in self.metrics if name in self.protocol.metrics}
+        return {name: self.protocol.uses(name).version for name in self.metrics if name in self.protocol.metrics}
+
+    def scenes_for(self, name: str) -> int | None:
+        """On how many scenes, from the first, metric `name` is measured; None = all."""
+        return None if self.protocol is None else self.protocol.uses(name).scenes
+
+    def truth(self, index: int) -> Scene | None:
+        """The true views of the protocol's scene `index`, where the protocol says what they are."""
+        if self.protocol is None or self.protocol.truth is None or self._requests is None:
+            return None
+        request = self._requests[index]
+        return tabletop.sample(request.seed, request.label).render(request.cameras, request.size)
 
     @property
     def network_name(self) -> str:
@@ -103,6 +115,8 @@ class MethodMeasurement:
     """The metrics of one method: scenes go in, `measured` comes out."""
 
     def __init__(self, shared: Measurement, requested: int) -> None:
+        from ..metrics.feeding import make
+
         self._shared, self._requested = shared, requested
         self._seen: dict[int, tuple[int | None, int | None]] = {}
         self._unreadable: dict[int, str] = {}
@@ -119,19 +133,25 @@ class MethodMeasurement:
         """Measure one scene."""
         from ..metrics.base import azimuth_deg
         from ..metrics.features import extract
+        from ..metrics.feeding import feed
 
         self._seen[index] = (scene.seed, scene.label)
         network = self._shared.network
         azimuth = None if scene.cameras is None else torch.tensor(azimuth_deg(scene.cameras.yaw))
         features = None if network is None else extract(network, scene.rgb, PICTURES_AT_ONCE, azimuth_deg=azimuth)
-        for name, metric in self._metrics.items():
-            if name in self._refused:
-                continue
+        wanted = {name: metric for name, metric in self._metrics.items() if self._wants(name, index)}
+        asked = any("truth" in metric.needs for metric in wanted.values())
+        truth = self._shared.truth(index) if asked else None
+        for name, metric in wanted.items():
             try:
-                update(metric, scene, index, features)
+                feed(metric, scene, index, features, truth)
             except Exception as error:
                 # one metric that breaks must not take the others with it, and must not average the rest
                 self._refuse(name, f"scene {index}: {type(error).__name__}: {error}")
+
+    def _wants(self, name: str, index: int) -> bool:
+        limit = self._shared.scenes_for(name)
+        return name not in self._refused and (limit is None or index < limit)
 
     def fail(self, index: int, reason: str) -> None:
         """Count a scene whose file is there but cannot be used."""
@@ -139,12 +159,13 @@ class MethodMeasurement:
 
     def measured(self, missing: dict[int, str]) -> Measured:
         """Results of all metrics; `missing` are the scenes that have no file."""
+        from ..metrics.feeding import definitions_of
         from ..metrics.result import MetricResult
 
         found = Measured(unreadable=self._unreadable)
         lost = len(missing) + len(self._unreadable)
         for name in self._shared.wanted:
-            meant = definitions(self._shared.metrics[name], self._shared.network_name)
+            meant = definitions_of(self._shared.metrics[name], self._shared.network_name)
             found.definitions |= {key: entry.to_json() for key, entry in meant.items()}
             results: dict[str, MetricResult] = {}
             if not self._seen:
@@ -168,6 +189,8 @@ class MethodMeasurement:
             return MetricResult.not_run(f"the protocol asks for version {asked}; this viewsweep has {metric.version}.")
         if metric.takes_features and self._shared.network is None:
             return MetricResult.not_run(self._shared.no_network)
+        if "truth" in metric.needs and (self._shared.protocol is None or self._shared.protocol.truth is None):
+            return MetricResult.not_run("the true views are not known; a protocol with `truth` says what they are.")
         if "reference" in metric.needs and self._shared.reference is None:
             return MetricResult.not_run("there is no reference set; a protocol names one.")
         return None

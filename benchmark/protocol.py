@@ -20,7 +20,7 @@ from ..scenes.sweeps import FOV, RADIUS, grid_3x9, sweep360
 from .fingerprint import sha256_json
 from .strict_yaml import StrictModel, load_strict
 
-__all__ = ["Grid3x9", "Protocol", "Sweep360", "load_protocol", "protocol_from_record", "protocol_names"]
+__all__ = ["Grid3x9", "MetricUse", "Protocol", "Sweep360", "load_protocol", "protocol_from_record", "protocol_names"]
 
 FOLDER = Path(__file__).parent / "protocols"
 
@@ -69,6 +69,13 @@ class FeatureNetworkByHash(StrictModel):
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
 
+class MetricUse(StrictModel):
+    """A metric at a version, on all scenes or, where it is costly, on the first few."""
+
+    version: int = Field(ge=1)
+    scenes: int | None = Field(default=None, ge=1)
+
+
 class Protocol(StrictModel):
     """What a run draws and measures; see the files in `benchmark/protocols`.
 
@@ -78,7 +85,10 @@ class Protocol(StrictModel):
         scenes: how many scenes; scene i has the i-th seed of the split.
         sweep: the cameras every scene is drawn from.
         labels: `cyclic` asks for class i mod 10, `none` asks for no class.
-        metrics: name of each metric to its version.
+        truth: where the true views come from, for metrics that compare with them; `world` renders
+            the scene of the same seed and class. Right only for methods that are shown the scene.
+        metrics: name of each metric to its version, or to ``{version: 1, scenes: 32}`` for one that
+            is measured on the first scenes only.
     """
 
     schema_: Literal["viewsweep.protocol/1"] = Field(alias="schema")
@@ -93,17 +103,23 @@ class Protocol(StrictModel):
     labels: Literal["cyclic", "none"]
     reference: Reference | None = None
     features: FeatureNetworkByHash | None = None
-    metrics: dict[str, int] = Field(min_length=1)
+    truth: Literal["world"] | None = None
+    metrics: dict[str, int | MetricUse] = Field(min_length=1)
 
     _declared_scenes: int | None = PrivateAttr(default=None)
 
     @field_validator("metrics")
     @classmethod
-    def _versions_count_from_one(cls, metrics: dict[str, int]) -> dict[str, int]:
-        wrong = [name for name, version in metrics.items() if version < 1]
+    def _versions_count_from_one(cls, metrics: dict[str, int | MetricUse]) -> dict[str, int | MetricUse]:
+        wrong = [name for name, use in metrics.items() if isinstance(use, int) and use < 1]
         if wrong:
             raise ValueError(f"versions count from 1, but {', '.join(wrong)} is below")
         return metrics
+
+    def uses(self, metric: str) -> MetricUse:
+        """Version and scenes of one of `metrics`."""
+        use = self.metrics[metric]
+        return MetricUse(version=use) if isinstance(use, int) else use
 
     @property
     def content(self) -> dict[str, Any]:

@@ -38,8 +38,10 @@ def test_results_have_the_promised_form(tmp_path: Path, with_sets: Protocol) -> 
     assert found["schema"] == "viewsweep.results/1"
     assert found["protocol"] == {"name": "tiny", "version": 1, "hash": with_sets.hash}
     assert list(found["methods"]) == ["noise", "oracle"]
-    ids = ["fid[tabletop]", "kid[tabletop]", "is[tabletop]", "class_accuracy[tabletop]"]
-    assert list(found["metrics"]) == [*ids, "warp_psnr", "warp_mse", "covisible"]
+    named = [key for key in found["metrics"] if "@" not in key]
+    ids = ["fid[tabletop]", "kid[tabletop]", "kid_subsets[tabletop]", "is[tabletop]", "class_accuracy[tabletop]"]
+    assert named == [*ids, "warp_psnr", "warp_mse", "covisible"]
+    assert [key for key in found["metrics"] if key.startswith("warp_psnr")][-1] == "warp_psnr@loop"
     assert set(found["metrics"]["warp_psnr"]) == {"title", "version", "unit", "higher_is_better", "description"}
     for method in found["methods"].values():
         assert method["scenes"] == {"requested": 3, "evaluated": 3, "failed": []}
@@ -207,3 +209,31 @@ def test_metric_that_breaks_fails_alone(tmp_path: Path, tiny: Protocol, monkeypa
     assert metrics["warp_psnr"]["status"] == "failed"
     assert metrics["warp_psnr"]["reason"] == "scene 1: ZeroDivisionError: a bug"
     assert metrics["geometric_share"]["status"] == "ok"
+
+
+def test_a_costly_metric_is_measured_on_the_first_scenes_only(tmp_path: Path, tiny: Protocol) -> None:
+    metrics = {"warp_error": {"version": 1, "scenes": 2}, "geometric_share": 1}
+    protocol = Protocol.model_validate({**tiny.content, "metrics": metrics})
+    harness.run(protocol, ["oracle"], tmp_path)
+    found = results(tmp_path)["methods"]["oracle"]["metrics"]
+    assert (found["warp_psnr"]["n"], found["geometric_share"]["n"]) == (2, 3)
+    rows = pd.read_parquet(tmp_path / "per_scene.parquet")
+    assert set(rows[rows.metric == "warp_psnr"]["index"]) == {0, 1}
+
+
+def test_true_views_are_those_of_the_world(tmp_path: Path, tiny: Protocol) -> None:
+    metrics = {"paired": 1, "depth_accuracy": 1}
+    protocol = Protocol.model_validate({**tiny.content, "metrics": metrics, "truth": "world"})
+    harness.run(protocol, ["oracle", "noise"], tmp_path)
+    methods = results(tmp_path)["methods"]
+    assert methods["oracle"]["metrics"]["psnr"]["value"] > 60
+    assert methods["oracle"]["metrics"]["abs_rel"]["value"] == 0.0
+    assert methods["noise"]["metrics"]["psnr"]["value"] < 15
+
+
+def test_without_true_views_paired_metrics_say_so(tmp_path: Path, tiny: Protocol) -> None:
+    protocol = Protocol.model_validate({**tiny.content, "metrics": {"paired": 1}})
+    harness.run(protocol, ["oracle"], tmp_path)
+    entry = results(tmp_path)["methods"]["oracle"]["metrics"]["psnr"]
+    assert (entry["status"], entry["value"]) == ("not_run", None)
+    assert "protocol with `truth`" in entry["reason"]

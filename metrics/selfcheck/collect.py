@@ -1,0 +1,137 @@
+"""All measurements of a self-check, in as many processes as there are cores, and as one table."""
+
+from __future__ import annotations
+
+import itertools
+import multiprocessing
+import os
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from ..base import SceneMetric, SetMetric
+from ..features import Features
+from ..feeding import definitions_of, make
+from ..result import Definition
+from ..tabletop_network import load_tabletop_network
+from .measure import Measured, measure_task
+from .plan import CLEAN, Plan, Task, tasks
+
+__all__ = ["Table", "collect", "metric_table"]
+
+Subject = tuple[str, int]
+
+
+@dataclass
+class Table:
+    """Every value: metric id, then corruption, then level (0 = clean), then subject.
+
+    For metrics of sets the subjects are those *left out*: each value is that of all the others.
+    `whole` holds the values of the full sets.
+
+    Args:
+        values: the table.
+        whole: metric id, corruption, level to the value of the set; set metrics only.
+        definitions: of all ids that were measured.
+        bounds: range of each id, where the metric states one.
+        reasons: why an id has no values at all, where none was measured.
+    """
+
+    values: dict[str, dict[str, dict[int, dict[Subject, float]]]]
+    whole: dict[str, dict[str, dict[int, float]]]
+    definitions: dict[str, Definition]
+    bounds: dict[str, tuple[float, float]] = field(default_factory=dict)
+    reasons: dict[str, str] = field(default_factory=dict)
+
+
+def collect(
+    plan: Plan,
+    catalogue: dict[str, type[Any]],
+    *,
+    workers: int | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> list[Measured]:
+    """Draw and measure everything of `plan`; the same numbers with any number of workers."""
+    work = tasks(plan)
+    workers = min(workers or os.cpu_count() or 1, len(work))
+    found: list[Measured] = []
+    if workers == 1:
+        threads = torch.get_num_threads()
+        _start()
+        try:
+            for done, task in enumerate(work):
+                found += measure_task(plan, task, catalogue)
+                progress(done + 1, len(work))
+        finally:
+            torch.set_num_threads(threads)
+    else:
+        context = multiprocessing.get_context("spawn")  # a fork of a process with torch threads hangs
+        with ProcessPoolExecutor(workers, mp_context=context, initializer=_start) as pool:
+            waiting = [pool.submit(measure_task, plan, task, catalogue) for task in work]
+            for done, future in enumerate(waiting):
+                found += future.result()
+                progress(done + 1, len(work))
+    return sorted(found, key=lambda one: (one.kind, one.seed, one.corruption, one.level))
+
+
+def _start() -> None:
+    torch.set_num_threads(1)  # sums are split by thread; one makes the same bits everywhere
+
+
+def metric_table(plan: Plan, found: Sequence[Measured], catalogue: dict[str, type[Any]]) -> Table:
+    """What was measured, with the metrics of sets computed from the pictures' features."""
+    network = load_tabletop_network().name
+    table = Table(defaultdict(lambda: defaultdict(lambda: defaultdict(dict))), {}, {})
+    fake = [one for one in found if one.seed < plan.seeds]
+    for one in fake:
+        for key, value in one.values.items():
+            table.values[key][one.corruption][one.level][one.kind, one.seed] = value
+        table.reasons |= one.reasons
+    for name, kind in catalogue.items():
+        if plan.metrics and name not in plan.metrics:
+            continue
+        meant = definitions_of(kind, network)
+        table.definitions |= meant
+        if issubclass(kind, SceneMetric):
+            table.bounds |= dict(zip(meant, itertools.cycle(kind._bounds), strict=False))
+        if issubclass(kind, SetMetric):
+            _measure_sets(table, plan, kind, network, found, fake)
+    for key in list(table.reasons):
+        if key in table.values:
+            del table.reasons[key]
+    return table
+
+
+def _measure_sets(
+    table: Table, plan: Plan, kind: type[Any], network: str, found: Sequence[Measured], fake: Sequence[Measured]
+) -> None:
+    reference = Features.cat([one.features for one in found if one.seed >= plan.seeds and one.features is not None])
+    subjects = sorted({(one.kind, one.seed) for one in fake})
+    for corruption, level in sorted({(one.corruption, one.level) for one in fake}):
+        own = [one for one in fake if (one.corruption, one.level) == (corruption, level)]
+        for left_out in (None, *subjects):
+            metric: Any = make(kind, network, reference)
+            for one in own:
+                if (one.kind, one.seed) != left_out and one.features is not None:
+                    metric.update(one.features, index=subjects.index((one.kind, one.seed)))
+            for key, result in metric.results().items():
+                if result.value is None:
+                    table.reasons.setdefault(key, str(result.reason))
+                elif left_out is None:
+                    table.whole.setdefault(key, {}).setdefault(corruption, {})[level] = result.value
+                else:
+                    table.values[key][corruption][level][left_out] = result.value
+
+
+def clean_levels(table: Table, key: str, corruption: str) -> dict[int, dict[Subject, float]]:
+    """The values of `key` by level of `corruption`, the clean ones as level 0."""
+    return {0: table.values[key][CLEAN][0], **table.values[key][corruption]}
+
+
+def task_label(task: Task) -> str:
+    """For progress lines."""
+    return f"{task.kind} {task.seed}, {task.corruption}"

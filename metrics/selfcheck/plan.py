@@ -1,0 +1,118 @@
+"""What a self-check draws and measures: subjects, corruptions, levels, and where costly metrics run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ...scenes.corruptions import CORRUPTIONS
+from ...scenes.tabletop import SUBJECTS
+
+__all__ = ["CLEAN", "FULL", "QUICK", "Plan", "Task", "tasks"]
+
+CLEAN = "clean"
+
+Cell = tuple[str, str]
+"""Subject kind and corruption name."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The extent of a self-check.
+
+    Args:
+        name: for people.
+        subjects: kinds of objects.
+        seeds: how many objects of each kind.
+        reference_seeds: how many further clean objects of each kind make up the reference set.
+        size: picture height and width, pixels.
+        views: cameras of the sweep.
+        levels: how many of a corruption's levels, the gentlest and the grossest among them.
+        costly: metrics that take seconds a scene, each with the corruptions it is measured on and
+            the subjects it is measured with.
+        metrics: stems of the metrics to measure; empty = all.
+    """
+
+    name: str
+    subjects: tuple[str, ...]
+    seeds: int
+    reference_seeds: int
+    size: int
+    views: int
+    levels: int
+    costly: dict[str, tuple[tuple[str, ...], tuple[str, ...]]]
+    metrics: tuple[str, ...] = ()
+
+    def with_metrics(self, names: Sequence[str]) -> Plan:
+        """The same plan with some of the metrics only."""
+        return replace(self, metrics=tuple(names))
+
+    def chosen(self, levels: Sequence[float]) -> list[int]:
+        """Which of a corruption's levels are applied, by position."""
+        last = len(levels) - 1
+        count = min(self.levels, len(levels))
+        return sorted({round(k * last / max(count - 1, 1)) for k in range(count)}) if count > 1 else [last]
+
+    def measured(self, metric: str, kind: str, corruption: str, seed: int) -> bool:
+        """Whether `metric` is measured on this subject under this corruption."""
+        if self.metrics and metric not in self.metrics:
+            return False
+        if metric not in self.costly:
+            return True
+        corruptions, kinds = self.costly[metric]
+        return kind in kinds and seed == 0 and (corruption == CLEAN or corruption in corruptions)
+
+
+@dataclass(frozen=True)
+class Task:
+    """One subject under one corruption, at all its levels."""
+
+    kind: str
+    seed: int
+    corruption: str
+    levels: tuple[int, ...]
+
+
+def tasks(plan: Plan) -> list[Task]:
+    """Everything there is to draw and measure, the longest first."""
+    found = []
+    for kind in plan.subjects:
+        for seed in range(plan.seeds):
+            for name, corruption in CORRUPTIONS.items():
+                found.append(Task(kind, seed, name, tuple(plan.chosen(corruption.levels))))
+            found.append(Task(kind, seed, CLEAN, ()))
+        for seed in range(plan.seeds, plan.seeds + plan.reference_seeds):
+            found.append(Task(kind, seed, CLEAN, ()))
+    costly = {name for corruptions, _ in plan.costly.values() for name in corruptions}
+    return sorted(found, key=lambda task: (task.corruption not in costly, -len(task.levels)))
+
+
+GEOMETRIC = ("disobedience", "frozen", "wobble", "switch")
+
+QUICK = Plan(
+    name="quick",
+    subjects=SUBJECTS,
+    seeds=1,
+    reference_seeds=3,
+    size=64,
+    views=24,
+    levels=3,
+    costly={
+        "camera_compliance": (("disobedience", "frozen"), ("textured",)),
+        "hold_out": (("disobedience", "switch"), ("textured",)),
+    },
+)
+
+FULL = Plan(
+    name="full",
+    subjects=SUBJECTS,
+    seeds=2,
+    reference_seeds=6,
+    size=96,
+    views=24,
+    levels=99,
+    costly={
+        "camera_compliance": ((*GEOMETRIC, "noise", "drift", "blur_all", "exposure"), ("textured", "repetitive", "thin")),
+        "hold_out": ((*GEOMETRIC, "warp2d", "blur_all", "exposure"), ("textured", "thin")),
+    },
+)

@@ -1,0 +1,38 @@
+"""The self-check as one self-contained HTML page."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+
+import jinja2
+from markupsafe import Markup
+
+from ..metrics.selfcheck import SelfCheck
+from ..scenes.corruptions import CORRUPTIONS
+from ..scenes.files import atomic_write
+from .response_matrix import describe, matrix_svg
+
+__all__ = ["write_selfcheck"]
+
+
+def write_selfcheck(check: SelfCheck, path: Path) -> Path:
+    """Write `check` as HTML to `path`, in one step.
+
+    Raises:
+        WriteFailed: the file cannot be written; an earlier one is untouched.
+    """
+    folder = resources.files("viewsweep.reports") / "templates"
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    template = environment.from_string((folder / "selfcheck.html.j2").read_text(encoding="utf-8"))
+    broken = [describe(cell) for cell in check.cells if cell.ok is False]
+    page = template.render(
+        css=Markup((folder / "report.css").read_text(encoding="utf-8")),
+        check=check,
+        matrix=matrix_svg(check),
+        broken=broken,
+        judged=sum(cell.ok is not None for cell in check.cells) + len(check.calibrations),
+        corruptions=list(CORRUPTIONS.values()),
+    )
+    atomic_write(path, page.encode())
+    return path
