@@ -12,11 +12,13 @@ from .splits import (
     render_views,
     train_cameras,
 )
+from .subjects import SUBJECTS, subject
 from .world import TabletopObject, render_batch, sample
 
 __all__ = [
     "CLASSES",
     "REFERENCE_SEEDS",
+    "SUBJECTS",
     "TEST_SEEDS",
     "TRAIN_SEEDS",
     "VALIDATION_SEEDS",
@@ -27,5 +29,6 @@ __all__ = [
     "render_batch",
     "render_views",
     "sample",
+    "subject",
     "train_cameras",
 ]

@@ -24,7 +24,7 @@ from .deformation import Deformation
 from .materials import MaterialTable, draw_material, linear_from_hex, shade_albedo, stack_materials
 from .tracing import Field
 
-__all__ = ["TabletopObject", "render_batch", "sample"]
+__all__ = ["TabletopObject", "finish_materials", "render_batch", "sample"]
 
 PARTS = max(len(entry.parts) for entry in OBJECT_CLASSES) + 1  # and the turntable
 
@@ -110,7 +110,7 @@ def sample(seed: int, label: int | str | None = None) -> TabletopObject:
     lamp = torch.tensor([1.0, 0.96, 0.9]) + 0.06 * (torch.rand(3, generator=look) - 0.5)
     top, bottom = BACKDROPS[int(torch.randint(len(BACKDROPS), (), generator=look))]
     backdrop = torch.stack([linear_from_hex(top), linear_from_hex(bottom)])
-    return TabletopObject(label, seed, Field(kind, parameters), _pad(rows), light, lamp, backdrop)
+    return TabletopObject(label, seed, Field(kind, parameters), finish_materials(rows), light, lamp, backdrop)
 
 
 def render_batch(
@@ -228,8 +228,8 @@ class _Batch:
         return albedo * (0.92 * (facing * lit)[:, None] * lamp + ambient * sky[:, None])
 
 
-def _pad(rows: list[MaterialTable]) -> MaterialTable:
-    """Fill up to PARTS rows with the turntable's last, whatever the class."""
+def finish_materials(rows: list[MaterialTable]) -> MaterialTable:
+    """The table of an object from one row a part and the turntable's: filled up to as many as any class has."""
     body = stack_materials(rows[:-1], PARTS - 1)
     return stack_materials([body, rows[-1]], 2)
 
