@@ -36,6 +36,12 @@ BUILT_IN = {
     "frozen": "viewsweep.baselines.reference.frozen:Frozen",
     "billboard": "viewsweep.baselines.reference.billboard:Billboard",
     "noise": "viewsweep.baselines.reference.noise:Noise",
+    "blurred": "viewsweep.baselines.reference.blurred:Blurred",
+    "janus": "viewsweep.baselines.reference.janus:Janus",
+    "drift": "viewsweep.baselines.reference.drift:Drift",
+    "switch": "viewsweep.baselines.reference.switch:Switch",
+    "jitter": "viewsweep.baselines.reference.jitter:Jitter",
+    "wobble": "viewsweep.baselines.reference.wobble:Wobble",
     "ivid-small": "viewsweep.baselines.ivid.method:load_small",
 }
 

@@ -7,8 +7,7 @@ differences praise it; a metric that moves the camera with the depth must not.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-
-from torch import Tensor
+from dataclasses import replace
 
 from ...scenes import tabletop
 from ...scenes.generator import GeneratorInfo, Request
@@ -30,16 +29,5 @@ class Frozen:
     def generate(self, requests: Sequence[Request]) -> Iterator[Scene]:
         for request in requests:
             first = tabletop.sample(request.seed, request.label).render(request.cameras[0], request.size)
-
-            def repeat(part: Tensor | None, views: int = len(request.cameras)) -> Tensor | None:
-                return None if part is None else part.expand(views, *part.shape[1:]).contiguous()
-
-            yield Scene(
-                rgb=first.rgb.expand(len(request.cameras), *first.rgb.shape[1:]).contiguous(),
-                cameras=request.cameras,
-                depth=repeat(first.depth),
-                alpha=repeat(first.alpha),
-                normals=repeat(first.normals),
-                label=request.label,
-                seed=request.seed,
-            )
+            still = first.select([0] * len(request.cameras))
+            yield replace(still, cameras=request.cameras, label=request.label, seed=request.seed)

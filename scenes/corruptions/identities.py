@@ -44,7 +44,9 @@ def _stranger(thing: TabletopObject, generator: torch.Generator) -> TabletopObje
 
 
 def _difference(one: TabletopObject, other: TabletopObject) -> float:
-    def colours(thing: TabletopObject) -> Tensor:
-        return (thing.material.first + thing.material.second) / 2  # [parts, 3], linear
+    parts = [*range(len(one.field.kind.parts)), -1]  # and the turntable; the rows between repeat
 
-    return float((colours(one).sqrt() - colours(other).sqrt()).abs().mean())
+    def colours(thing: TabletopObject) -> Tensor:
+        return ((thing.material.first + thing.material.second) / 2)[parts].sqrt()  # about as the eye sees them
+
+    return float((colours(one) - colours(other)).abs().mean())
