@@ -10,17 +10,9 @@ that j's own depth shows there is carried back into i, to pixel p' at z-depth d'
 
     passed / max(tested, surface / 2)
 
-Tested are all surface pixels of i except those that no depth map could be blamed for:
-
-    - out of j's frame;
-    - on a mixed footprint of j, such as a silhouette (see `warping`);
-    - hidden in j, *and view i bears out what hides them*: the occluder is carried back into i and
-      must not stand in plain view before what i shows there. Where i sees past the claimed
-      occluder the two depth maps contradict each other, and the pixel has failed.
-
-A point that stands before what j shows, or in j's empty background, is never excused: j would have
-seen it. At most half of the surface may be excused, so a method gains nothing from depth that
-flickers, leaves the frame or hides itself. A view without any surface scores 0.
+Tested are all surface pixels of i except those that no depth map could be blamed for: out of j's
+frame, on a silhouette of j, or hidden in j by something that i bears out (see `round_trip`). At
+most half of the surface may be excused. A view without any surface scores 0.
 
 Each pair of neighbours counts in both directions, the loop is closed where the sweep is a circle;
 a scene's value is the mean over its directed pairs, a view's over those with it as target. At
@@ -32,6 +24,7 @@ solid, so depth that ignores the camera passes there; `warp_psnr` sees that.
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -40,16 +33,11 @@ from . import statistics
 from .base import HEAD
 from .pair_metric import PairMetric
 from .result import Definition
-from .warping import REFERENCE_HEIGHT, Surfaces, both_ways, lift, project, warp
+from .round_trip import MAXIMUM_EXCUSED
+from .shared_warps import shared
+from .warping import REFERENCE_HEIGHT
 
 __all__ = ["CURVE_PIXELS", "CURVE_TOLERANCES", "GeometricShare", "geometric_shares"]
-
-PIXELS = 1.0  # at the reference height
-TOLERANCE = 0.01
-MAXIMUM_EXCUSED = 0.5
-OCCLUDER_TOLERANCE = 0.005
-"""How far before i's surface an occluder may stand, relative: half of what a pixel may be off, lest
-a surface that is slightly off passes for its own occluder."""
 
 CURVE_PIXELS = (0.25, 0.5, 1.0, 2.0, 4.0)
 CURVE_TOLERANCES = (0.005, 0.01, 0.02)
@@ -116,30 +104,18 @@ def geometric_shares(scene: Scene, pairs: list[tuple[int, int]]) -> Tensor:
         scene: with depth and cameras.
         pairs: views (a, b); rows 2k and 2k + 1 have a and b as target.
     """
-    surfaces = Surfaces(scene)
-    size = torch.tensor([surfaces.width, surfaces.height], dtype=torch.float64)
-    scale = surfaces.height / REFERENCE_HEIGHT
+    warps = shared(scene)
+    scale = warps.surfaces.height / REFERENCE_HEIGHT
     rows = []
-    for targets, sources in both_ways(pairs, surfaces):
-        out = warp(surfaces, targets, sources)
-        depth = surfaces.depth[targets]
-        seen = lift(surfaces.cameras, sources, out.uv, out.found.depth)
-        back_uv, back_depth = project(surfaces.cameras, targets, seen)
-        distance = ((back_uv - surfaces.uv[targets]) * size).square().sum(-1).sqrt()
-        off = (back_depth - depth).abs() / depth
-        passed = (distance < PIXELS * scale) & (off < TOLERANCE)  # false where the source is not solid
-
-        hidden = out.found.solid & (out.found.depth <= (1 - TOLERANCE) * out.depth)
-        behind = surfaces.lookup(targets, back_uv)
-        exposed = behind.empty | (behind.solid & (behind.depth > (1 + OCCLUDER_TOLERANCE) * back_depth))
-        decided = out.found.solid | out.found.empty
-        tested = decided & ~(hidden & ~exposed & ~passed)
-
-        least = (1 - MAXIMUM_EXCUSED) * surfaces.listed[targets].sum(1).double()
-        total = torch.maximum(tested.sum(1).double(), least).clamp(min=1)
-        columns = [passed.sum(1) / total]
-        for pixels in CURVE_PIXELS:
-            for tolerance in CURVE_TOLERANCES:
-                columns.append((tested & (distance < pixels * scale) & (off < tolerance)).sum(1) / total)
-        rows.append(torch.stack(columns, 1))
+    for crossing in warps.crossings(pairs):
+        home = crossing.home
+        least = (1 - MAXIMUM_EXCUSED) * warps.surfaces.listed[crossing.targets].sum(1).double()
+        total = torch.maximum(home.tested.sum(1).double(), least).clamp(min=1)
+        columns = [home.passed.sum(1)]
+        tested, distance, off = home.tested.numpy(), home.distance.numpy(), home.off.numpy()
+        close = [tested & (distance < pixels * scale) for pixels in CURVE_PIXELS]
+        level = [off < tolerance for tolerance in CURVE_TOLERANCES]
+        for near in close:
+            columns.extend(torch.tensor([np.count_nonzero(row) for row in near & even]) for even in level)
+        rows.append(torch.stack(columns, 1) / total[:, None])
     return torch.cat(rows)

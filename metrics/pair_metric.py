@@ -6,6 +6,7 @@ from abc import abstractmethod
 
 from torch import Tensor
 
+from ..scenes.cameras import Cameras
 from ..scenes.scene import Scene
 from .base import SceneMetric, azimuth_deg
 from .pairs import GAPS, gap_pairs
@@ -42,8 +43,13 @@ class PairMetric(SceneMetric):
             targets = [view for pair in gaps[gap] for view in pair]
             sources = [view for a, b in gaps[gap] for view in (b, a)]
             rows = [2 * row[pair] + side for pair in gaps[gap] for side in (0, 1)]
-            self._record(index, targets, sources, [yaw[view] for view in targets], values[rows], code)
+            own = self._at_gap(scene.cameras, gaps[gap], values[rows])
+            self._record(index, targets, sources, [yaw[view] for view in targets], own, code)
 
     @abstractmethod
     def _compare(self, scene: Scene, pairs: list[tuple[int, int]]) -> Tensor:
         """Values of each pair in both directions, [2 P, ids + extra]; rows 2k and 2k + 1 have a and b as target."""
+
+    def _at_gap(self, cameras: Cameras, pairs: list[tuple[int, int]], values: Tensor) -> Tensor:
+        """What becomes of the values of `pairs`, all of one gap, for metrics that weigh them together."""
+        return values

@@ -34,9 +34,10 @@ from torch import Tensor
 from ..scenes.scene import Scene
 from .pair_metric import PairMetric
 from .result import Definition
-from .warping import REFERENCE_HEIGHT, Surfaces, both_ways, warp
+from .shared_warps import shared
+from .warping import REFERENCE_HEIGHT, Surfaces
 
-__all__ = ["WarpError", "warp_errors"]
+__all__ = ["EDGE_PIXELS", "MINIMUM_COVISIBLE", "TOLERANCE", "WarpError", "clear_of_edges", "warp_errors"]
 
 TOLERANCE = 0.01
 EDGE_PIXELS = 2.0  # at the reference height
@@ -105,22 +106,29 @@ def warp_errors(scene: Scene, pairs: list[tuple[int, int]]) -> Tensor:
         scene: with depth and cameras.
         pairs: views (a, b); rows 2k and 2k + 1 have a and b as target.
     """
-    surfaces = Surfaces(scene)
-    clear = surfaces.interior(max(1, round(EDGE_PIXELS * surfaces.height / REFERENCE_HEIGHT)))
+    warps = shared(scene)
+    surfaces, clear = warps.surfaces, clear_of_edges(warps.surfaces)
     colour = (scene.rgb.to("cpu", torch.float64) / 255).permute(3, 0, 1, 2).contiguous()  # [3, V, H, W]
+    own = [surfaces.of_pixels(channel).flatten() for channel in colour]
     rows = []
-    for targets, sources in both_ways(pairs, surfaces):
-        carried = warp(surfaces, targets, sources)
-        covisible = carried.agrees(TOLERANCE)
-        squares = torch.zeros_like(carried.depth)
-        for channel in colour:
-            squares += (surfaces.sample(channel, carried.found) - surfaces.of_pixels(channel)[targets]) ** 2 / 3
-        for k, target in enumerate(targets.tolist()):
-            surface, seen = int(surfaces.listed[target].sum()), int(covisible[k].sum())
+    for crossing in warps.crossings(pairs):
+        targets, covisible = crossing.targets, crossing.warp.agrees(TOLERANCE)
+        counted = covisible & clear[targets]
+        mine, places = crossing.chosen(counted)
+        squares = torch.zeros(len(mine), dtype=torch.float64)
+        for channel, shown in zip(colour, own, strict=True):
+            squares += surfaces.sample(channel, places).sub_(shown.index_select(0, mine)).square_().div_(3)
+        parts = torch.split(squares, counted.sum(1).tolist())
+        for target, seen, errors in zip(targets.tolist(), covisible.sum(1).tolist(), parts, strict=True):
+            surface = int(surfaces.listed[target].sum())
             share = seen / surface if surface else 0.0
-            counted = squares[k][covisible[k] & clear[target]].numpy()
-            enough = share >= MINIMUM_COVISIBLE and len(counted) > 0
+            enough = share >= MINIMUM_COVISIBLE and len(errors) > 0
             # numpy's sum: one thread, one order
-            mse = float(counted.mean()) if enough else WORST_MSE
+            mse = float(errors.numpy().mean()) if enough else WORST_MSE
             rows.append([10 * math.log10(1 / max(mse, SMALLEST_MSE)), mse, share])
     return torch.tensor(rows, dtype=torch.float64)
+
+
+def clear_of_edges(surfaces: Surfaces) -> Tensor:
+    """Surface pixels far enough from depth edges to show one surface only, bool, [V, n]."""
+    return surfaces.interior(max(1, round(EDGE_PIXELS * surfaces.height / REFERENCE_HEIGHT)))
