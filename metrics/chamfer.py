@@ -44,7 +44,7 @@ from .warping import Surfaces
 __all__ = ["Chamfer", "modified_chamfer", "volume_size"]
 
 Array = npt.NDArray[np.float64]
-MAXIMUM_QUERIES = 4096
+MAXIMUM_QUERIES = 2048
 """Points of a view whose neighbour is looked for, evenly spread over its list; all are candidates."""
 
 MINIMUM_POINTS = 16

@@ -26,8 +26,9 @@ When they mislead. Always read error and coverage as a pair: depth given only wh
 small error. Surface where the truth has none costs nothing here. delta_1.25 is 1 for a flat card in front
 of an object, whose own depth spans a tenth or two of its distance: hence 1.05. Even abs_rel knows little
 about shape; normals do, but at low resolution their floor is some degrees for the true depth itself, because
-finite differences round off creases: compare with the oracle. A wrong scale of the whole sweep is forgiven
-here and shows in the warp error, where depth and cameras must agree.
+finite differences round off creases: compare with the oracle. abs_rel_affine may exceed abs_rel, for least
+squares follows outliers. A wrong scale of the whole sweep is forgiven here and shows in the warp error,
+where depth and cameras must agree.
 
 Sources: Eigen, Puhrsch, Fergus, "Depth map prediction from a single image", NeurIPS 2014 (the errors);
 evalmde, arXiv 2510.19814 (their blindness to shape, and normals).
