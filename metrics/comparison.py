@@ -36,6 +36,7 @@ from .statistics import mean
 __all__ = ["LEVEL", "Comparison", "Pair", "compare", "compare_intervals"]
 
 LEVEL = 0.05
+REPAIR = "Run `viewsweep evaluate` again; finished scenes are kept."
 
 Array = npt.NDArray[np.float64]
 
@@ -106,8 +107,8 @@ def compare(table: pd.DataFrame, metric: str, methods: Sequence[str], higher_is_
 
     Raises:
         UserError: a method has no values of the metric, lacks a scene another one has, or drew it
-            with another seed or class; such numbers cannot be paired.
-        ValueError: a method listed twice, a scene twice in the table, a value that is not finite.
+            with another seed or class, so that numbers cannot be paired; or the table is broken.
+        ValueError: a method listed twice.
     """
     names = _distinct(methods)
     values = _paired_values(table, metric, names)
@@ -203,9 +204,10 @@ def _paired_values(table: pd.DataFrame, metric: str, methods: list[str]) -> dict
                 hint="Leave it out, or compare by intervals where the metric is one of sets.",
             )
         if rows["index"].duplicated().any():
-            raise ValueError(f"{name} has scene {int(rows['index'][rows['index'].duplicated()].iloc[0])} twice.")
+            again = int(rows["index"][rows["index"].duplicated()].iloc[0])
+            raise UserError(f"{metric}: {name} has scene {again} twice.", hint=REPAIR)
         if not np.isfinite(rows["value"].to_numpy(dtype=np.float64)).all():
-            raise ValueError(f"{name} has a value of {metric} that is not finite.")
+            raise UserError(f"{metric}: {name} has a value that is not finite.", hint=REPAIR)
     scenes = {name: set(rows["index"].tolist()) for name, rows in own.items()}
     union = set().union(*scenes.values()) if scenes else set()
     for name in methods:

@@ -202,8 +202,7 @@ def _t_test(value: float, error: float, freedom: int, confidence: float) -> Diff
 def _all_signs(count: int) -> npt.NDArray[np.float64]:
     """Every way to choose signs but for that of the last, which by symmetry may stay, [2^(count - 1), count]."""
     ways = np.arange(2 ** (count - 1))[:, None] >> np.arange(count)
-    signs: npt.NDArray[np.float64] = 1.0 - 2.0 * (ways & 1)
-    return signs
+    return np.asarray(1 - 2 * (ways & 1), dtype=np.float64)
 
 
 def _random_signs(count: int, flips: int, seed: int) -> list[npt.NDArray[np.float64]]:
@@ -219,5 +218,4 @@ def _cached_signs(count: int, flips: int, seed: int) -> npt.NDArray[np.float64]:
 
 
 def _signs(state: np.random.RandomState, rows: int, count: int) -> npt.NDArray[np.float64]:
-    signs: npt.NDArray[np.float64] = 1.0 - 2.0 * state.randint(0, 2, (rows, count), dtype=np.int8)
-    return signs
+    return np.asarray(1 - 2 * state.randint(0, 2, (rows, count), dtype=np.int8), dtype=np.float64)

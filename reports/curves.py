@@ -8,18 +8,21 @@ same file.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol, TypeVar
 
 import numpy as np
 import pandas as pd
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from .rundir import RunFiles
+from .curve_points import bins_by_metric
+from .rundir import Definition, RunFiles
 from .svg import Scale, element, group, linear, method_styles, nice_ticks, padded, path, spread, text_width
-from .tables import Column
+from .tables import Column, column
 
-__all__ = ["Curve", "azimuth_curves", "chart"]
+__all__ = ["Curve", "azimuth_curves", "bin_curves", "chart", "drawing_order", "end_labels", "level_grid"]
 
 RESAMPLES = 1000
 MOST_BINS = 72
@@ -54,7 +57,7 @@ def azimuth_curves(rows: pd.DataFrame, metric: str) -> list[Curve]:
     if seen.empty:
         return []
     seen = seen.assign(azimuth=_binned(seen["yaw_deg"].to_numpy(dtype=np.float64)))
-    curves = []
+    curves: list[Curve] = []
     for method, own in seen.groupby("method", sort=True):
         table = own.pivot_table(index="index", columns="azimuth", values="value", aggfunc="mean")
         values = table.to_numpy(dtype=np.float64)
@@ -64,12 +67,52 @@ def azimuth_curves(rows: pd.DataFrame, metric: str) -> list[Curve]:
     return curves
 
 
+def bin_curves(run: RunFiles) -> list[tuple[Column, list[Curve]]]:
+    """Metrics of sets in bins of azimuth (`kid_bin_-45`): their column, and a curve a method from the results."""
+    found = []
+    for base, bins in bins_by_metric(run.definitions).items():
+        points = sorted(bins.items())
+        first = run.definitions[points[0][1]]
+        known = run.definitions.get(base)
+        title = f"{known.title if known else base} by azimuth"
+        stem, _, network = base.partition("[")
+        name = f"{stem}_bins" + (f"[{network}" if network else "")
+        definition = Definition(name, title, first.unit, first.version, first.higher_is_better, first.description)
+        curves = []
+        for method in run.methods:
+            own = [(azimuth, out) for azimuth, point in points if (out := method.outcome(point)).value is not None]
+            if not own:
+                continue
+            azimuth, mean = np.array([[azimuth, out.value] for azimuth, out in own], dtype=np.float64).T
+            bounds = [(out.low, out.high) for _, out in own if out.low is not None and out.high is not None]
+            low, high = np.array(bounds, dtype=np.float64).T if len(bounds) == len(own) else (None, None)
+            curves.append(Curve(method.name, azimuth, mean, low, high, max(out.n for _, out in own)))
+        if curves:
+            found.append((replace(column(run, points[0][1]), definition=definition, headline=True), curves))
+    return found
+
+
+class OfMethod(Protocol):
+    """Anything that belongs to a method."""
+
+    @property
+    def method(self) -> str: ...
+
+
+Own = TypeVar("Own", bound=OfMethod)
+
+
+def drawing_order(run: RunFiles, curves: Sequence[Own]) -> list[Own]:
+    """The curves of methods of the run: cheats below, the ceiling, competing methods on top."""
+    layers = {"cheat": 0, "ceiling": 1, "method": 2}
+    order = {method.name: layers[method.role] for method in run.methods}
+    return sorted((curve for curve in curves if curve.method in order), key=lambda curve: order[curve.method])
+
+
 def chart(run: RunFiles, column: Column, curves: list[Curve]) -> Markup:
     """One SVG with all methods' curves of a metric, labelled at their right ends."""
     styles = method_styles(run.methods)
-    layers = {"cheat": 0, "ceiling": 1, "method": 2}  # competing methods are drawn last, on top
-    order = {method.name: layers[method.role] for method in run.methods}
-    curves = sorted((curve for curve in curves if curve.method in order), key=lambda curve: order[curve.method])
+    curves = drawing_order(run, curves)
     right = min(130.0, max(text_width(curve.method, LABEL_SIZE) for curve in curves) + 18.0)
     shown = [bound for curve in curves for bound in (curve.mean, curve.low, curve.high) if bound is not None]
     low, high = padded([float(value) for bound in shown for value in bound])
@@ -91,10 +134,11 @@ def chart(run: RunFiles, column: Column, curves: list[Curve]) -> Markup:
     return element(
         "svg",
         element("defs", element("clipPath", frame, id=clip)),
-        *_axes(x, y, low, high, WIDTH - right),
+        *level_grid(y, low, high, LEFT, WIDTH - right),
+        *_azimuth_axis(x),
         group(bands, clip_path=f"url(#{clip})"),
         group(lines, clip_path=f"url(#{clip})"),
-        *_labels(curves, ends, styles, WIDTH - right),
+        *end_labels([curve.method for curve in curves], ends, styles, WIDTH - right, TOP, HEIGHT - BOTTOM),
         viewBox=f"0 0 {WIDTH:g} {HEIGHT:g}",
         role="img",
         aria_label=f"{column.definition.title} against azimuth",
@@ -102,11 +146,34 @@ def chart(run: RunFiles, column: Column, curves: list[Curve]) -> Markup:
     )
 
 
-def _axes(x: Scale, y: Scale, low: float, high: float, end: float) -> list[Markup]:
+def level_grid(y: Scale, low: float, high: float, start: float, end: float) -> list[Markup]:
+    """Lines at round values from `start` to `end`, with their numbers at the left."""
     parts = []
     for value, text in nice_ticks(low, high, 4):
-        parts.append(element("path", d=path([(LEFT, y(value)), (end, y(value))]), class_="grid"))
-        parts.append(element("text", text, x=LEFT - 6, y=y(value) + 3.6, class_="tick", text_anchor="end"))
+        parts.append(element("path", d=path([(start, y(value)), (end, y(value))]), class_="grid"))
+        parts.append(element("text", text, x=start - 6, y=y(value) + 3.6, class_="tick", text_anchor="end"))
+    return parts
+
+
+def end_labels(
+    names: Sequence[str],
+    ends: Sequence[tuple[float, float]],
+    styles: dict[str, str],
+    edge: float,
+    top: float,
+    foot: float,
+) -> list[Markup]:
+    """The names of methods at the right of `edge`, each led to where its line ends, none over another."""
+    heights = spread([end[1] for end in ends], LABEL_SIZE + 2, top + 4, foot)
+    parts = []
+    for name, (at, level), height in zip(names, ends, heights, strict=True):
+        parts.append(element("path", d=path([(at + 1, level), (edge + 9, height)]), class_=f"leader {styles[name]}"))
+        parts.append(element("text", name, x=edge + 12, y=height + 3.8, class_=f"label {styles[name]}"))
+    return parts
+
+
+def _azimuth_axis(x: Scale) -> list[Markup]:
+    parts = []
     foot = HEIGHT - BOTTOM
     for azimuth, name in ((-180, "back"), (-90, ""), (0, "front"), (90, ""), (180, "back")):
         style = "grid front" if azimuth == 0 else "grid"
@@ -115,16 +182,6 @@ def _axes(x: Scale, y: Scale, low: float, high: float, end: float) -> list[Marku
         parts.append(element("text", text, x=x(azimuth), y=foot + 16, class_="tick", text_anchor="middle"))
         if name:
             parts.append(element("text", name, x=x(azimuth), y=foot + 29, class_="tick faint", text_anchor="middle"))
-    return parts
-
-
-def _labels(curves: list[Curve], ends: list[tuple[float, float]], styles: dict[str, str], edge: float) -> list[Markup]:
-    heights = spread([end[1] for end in ends], LABEL_SIZE + 2, TOP + 4, HEIGHT - BOTTOM)
-    parts = []
-    for curve, (at, level), height in zip(curves, ends, heights, strict=True):
-        leader = path([(at + 1, level), (edge + 9, height)])
-        parts.append(element("path", d=leader, class_=f"leader {styles[curve.method]}"))
-        parts.append(element("text", curve.method, x=edge + 12, y=height + 3.8, class_=f"label {styles[curve.method]}"))
     return parts
 
 

@@ -5,28 +5,34 @@ from __future__ import annotations
 import base64
 import hashlib
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import jinja2
 from markupsafe import Markup
 
 from ..scenes.files import atomic_write
-from .curves import azimuth_curves, chart
+from .curve_points import bins_by_metric
+from .curves import azimuth_curves, bin_curves, chart
 from .distributions import Extreme, extremes, scene_values, strip_plot
+from .gap_curves import gap_chart, gap_curves
 from .numbers import NOTHING, format_date, format_duration
+from .ranks import unranked
 from .rundir import Failure, RunFiles, read_run
 from .sprites import colour_stops
 from .svg import method_styles
-from .tables import Column, Summary, flatten, summarise
+from .tables import Cell, Column, Summary, flatten, summarise
 from .turntables import Exhibit, exhibits, pick_scenes, trace_data
 
 __all__ = ["write_report"]
 
 MOST_FAILURES = 200
+FEW_NOTES = 6
+Drawn = TypeVar("Drawn", bound=tuple[Any, ...])
+
 EARLY_SCRIPT = 'document.documentElement.classList.add("js")'
 
 
@@ -57,13 +63,14 @@ def write_report(run_dir: Path, *, scenes_shown: int = 6) -> Path:
 def _render(run: RunFiles, indices: list[int], shown: list[Exhibit], unreadable: list[tuple[str, Failure]]) -> str:
     summary = summarise(run)
     columns = list(summary.columns)
+    angles = [(column, gap_chart(run, column, curves), missing) for column, curves, missing in gap_curves(run)]
     charts, banded = _charts(run, columns)
     strips, ends = _strips(run, columns)
     failures = [(method.name, failure) for method in run.methods for failure in method.failed]
     counted = {(name, failure.index) for name, failure in failures}
     failures += [lost for lost in unreadable if (lost[0], lost[1].index) not in counted]
     css, script = _asset("report.css"), _asset("report.js")
-    trace = trace_data(run, indices, columns)
+    trace = trace_data(run, indices, [column for column in columns if column.headline])
     protocol_lines = flatten({key: value for key, value in run.resolved.items() if key != "hash"})
     times = {name: format_date(run.run[name]) for name in ("started", "finished") if run.run.get(name)}
     timings = {f"{name} took": format_duration(seconds) for name, seconds in _timings(run).items()}
@@ -73,6 +80,7 @@ def _render(run: RunFiles, indices: list[int], shown: list[Exhibit], unreadable:
     contents = {
         "turntables": bool(shown),
         "results": True,
+        "angles": bool(angles),
         "azimuth": bool(charts),
         "scenes": bool(strips),
         "failures": True,
@@ -97,12 +105,18 @@ def _render(run: RunFiles, indices: list[int], shown: list[Exhibit], unreadable:
         methods=run.methods,
         styles=method_styles(run.methods),
         summary=summary,
-        has_intervals=any(cell.interval for group in summary.groups for row in group.rows for cell in row.cells),
+        few_notes=FEW_NOTES,
+        has_intervals=any(cell.interval for cell in _cells(summary)),
+        has_ranks=any(cell.rank for cell in _cells(summary)),
+        unranked=_and(unranked(run)) if unranked(run) else "",
         reference_rows=_reference_rows(summary),
         durations={m.name: format_duration(m.seconds) for m in run.methods if m.seconds is not None},
-        charts=charts,
+        angles=_folded(angles),
+        angles_missing=[f"{column.definition.title}, {why}" for column, _, missing in angles for why in missing],
+        charts=_folded(charts),
         charts_banded=banded,
-        strips=strips,
+        charts_binned=bool(bins_by_metric(run.definitions)),
+        strips=_folded(strips),
         extremes=ends,
         failures=failures[:MOST_FAILURES],
         failures_left=max(0, len(failures) - MOST_FAILURES),
@@ -118,6 +132,16 @@ def _render(run: RunFiles, indices: list[int], shown: list[Exhibit], unreadable:
     )
 
 
+def _cells(summary: Summary) -> Iterator[Cell]:
+    return (cell for group in summary.groups for row in group.rows for cell in row.cells)
+
+
+def _folded(drawn: Sequence[Drawn]) -> tuple[list[Drawn], list[Drawn]]:
+    """Charts to be seen at once, and those under a fold: all are seen where no headline is among them."""
+    shown = [entry for entry in drawn if entry[0].headline] or list(drawn)
+    return shown, [entry for entry in drawn if entry not in shown]
+
+
 def _charts(run: RunFiles, columns: list[Column]) -> tuple[list[tuple[Column, Markup]], bool]:
     found, banded = [], False
     names = {method.name for method in run.methods}
@@ -126,6 +150,7 @@ def _charts(run: RunFiles, columns: list[Column]) -> tuple[list[tuple[Column, Ma
         if curves:
             found.append((column, chart(run, column, curves)))
             banded = banded or any(curve.low is not None for curve in curves)
+    found += [(column, chart(run, column, curves)) for column, curves in bin_curves(run)]
     return found, banded
 
 

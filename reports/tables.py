@@ -1,22 +1,74 @@
-"""The summary: methods by metrics, with intervals, sample counts, and reasons for what is missing."""
+"""The summary: methods by metrics, with intervals, sample counts, ranks, and reasons for what is missing."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
+from ..metrics.ranking import RankRange
+from .curve_points import is_curve_point
 from .numbers import NOTHING, decimals_for, format_number
+from .ranks import column_ranks
 from .rundir import Definition, Method, Outcome, RunFiles
 
-__all__ = ["Cell", "Column", "Group", "Note", "Row", "Summary", "flatten", "ordered_metrics", "summarise"]
+__all__ = [
+    "Cell",
+    "Column",
+    "Group",
+    "Note",
+    "Part",
+    "Row",
+    "Summary",
+    "Table",
+    "column",
+    "flatten",
+    "ordered_metrics",
+    "summarise",
+]
+
+
+@dataclass(frozen=True)
+class Stems:
+    """The stems of a family's metric ids: those everybody should see, and those folded under them."""
+
+    headline: tuple[str, ...]
+    more: tuple[str, ...] = ()
+
 
 FAMILIES = {
-    "Pictures": ("fid", "kid", "is", "precision", "recall", "class_accuracy"),
-    "Consistency": ("warp_psnr", "warp_mse", "covisible", "geometric_share"),
-    "Shape": ("nfs", "plane_residual"),
+    "Pictures": Stems(
+        ("fid", "kid", "is", "class_accuracy"),
+        (
+            *("precision", "recall", "density", "coverage", "vendi"),
+            *("kid_worst_bin", "kid_side_front_gap", "kid_back_front_gap", "kid_subsets"),
+            *("sharpness_ratio", "sharpness_error"),
+        ),
+    ),
+    "Consistency": Stems(
+        ("warp_psnr", "covisible", "geometric_share", "warp_zncc", "tsed", "parallax_ratio", "janus"),
+        (
+            *("warp_mse", "sed", "tsed_auc", "matches", "parallax_error", "loop_psnr", "loop_drop_db", "janus_pixels"),
+            *("lpips_covisible", "holdout_psnr", "holdout_ssim", "fit_psnr"),
+        ),
+    ),
+    "Cameras": Stems(
+        ("rotation_error_deg", "translation_error", "registration"),
+        ("adjacent_rotation_error_deg", "models", "reprojection_error_px", "track_length"),
+    ),
+    "Shape": Stems(("nfs", "plane_residual", "depth_agreement", "scale_jitter"), ("depth_round_trip",)),
+    "Against the truth": Stems(
+        ("psnr", "ssim", "lpips", "abs_rel", "normals_deg", "chamfer"),
+        (
+            *("best_psnr", "best_ssim", "best_lpips", "abs_rel_affine", "rmse", "silog"),
+            *("delta_1.25", "delta_1.05", "normals_11.25", "depth_coverage"),
+        ),
+    ),
 }
 """Headings of neighbouring columns, by the stem of the metric's id; the rest goes under FURTHER."""
+
+ONE_TABLE = 8
+"""Headline columns that one table holds; with more of them each family has its own."""
 
 FURTHER = "Further"
 
@@ -29,11 +81,15 @@ ROLE_TITLES = {
 
 @dataclass(frozen=True)
 class Column:
-    """One metric: `arrow` is up, down or empty; `decimals` hold for all its cells."""
+    """One metric: `arrow` is up, down or empty; `decimals` hold for all its cells.
+
+    Columns that are no headlines are folded under those that are.
+    """
 
     definition: Definition
     family: str
     decimals: int
+    headline: bool = True
 
     @property
     def arrow(self) -> str:
@@ -51,7 +107,10 @@ class Column:
 
 @dataclass(frozen=True)
 class Cell:
-    """What stands at a crossing; `text` is a dash and `note` points to its reason without a number."""
+    """What stands at a crossing; `text` is a dash and `note` points to its reason without a number.
+
+    `rank` is the range of places that comparisons with the other methods leave open, "1-2".
+    """
 
     text: str
     interval: str = ""
@@ -59,6 +118,7 @@ class Cell:
     best: bool = False
     note: int | None = None
     reason: str = ""
+    rank: str = ""
 
 
 @dataclass(frozen=True)
@@ -87,39 +147,82 @@ class Note:
 
 
 @dataclass(frozen=True)
-class Summary:
+class Table:
+    """Some columns of all methods."""
+
     columns: tuple[Column, ...]
     groups: tuple[Group, ...]
-    notes: tuple[Note, ...]
 
     @property
     def families(self) -> list[tuple[str, int]]:
         """Headings above the columns, each with the number of columns it spans."""
         spans: list[tuple[str, int]] = []
-        for column in self.columns:
-            if spans and spans[-1][0] == column.family:
-                spans[-1] = (column.family, spans[-1][1] + 1)
+        for own in self.columns:
+            if spans and spans[-1][0] == own.family:
+                spans[-1] = (own.family, spans[-1][1] + 1)
             else:
-                spans.append((column.family, 1))
+                spans.append((own.family, 1))
         return spans
+
+    def only(self, chosen: Iterable[Column]) -> Table:
+        """The same rows with the `chosen` columns."""
+        wanted = {own.definition.id for own in chosen}
+        places = [place for place, own in enumerate(self.columns) if own.definition.id in wanted]
+        groups = (
+            replace(group, rows=tuple(Row(row.method, tuple(row.cells[p] for p in places)) for row in group.rows))
+            for group in self.groups
+        )
+        return Table(tuple(self.columns[place] for place in places), tuple(groups))
+
+
+@dataclass(frozen=True)
+class Part:
+    """A table to be seen, and the one folded under it; without a title it holds all families."""
+
+    title: str
+    shown: Table
+    folded: Table | None
+
+
+@dataclass(frozen=True)
+class Summary(Table):
+    """Every column of a run that belongs into a table, and why some cells hold no number."""
+
+    notes: tuple[Note, ...] = ()
+
+    @property
+    def parts(self) -> list[Part]:
+        """One table for everything while the headlines fit into one, else one a family."""
+        headlines = [own for own in self.columns if own.headline]
+        if len(headlines) <= ONE_TABLE:
+            return [self._part("", list(self.columns))]
+        families = dict.fromkeys(own.family for own in self.columns)
+        return [self._part(family, [own for own in self.columns if own.family == family]) for family in families]
+
+    def _part(self, title: str, columns: list[Column]) -> Part:
+        shown = [own for own in columns if own.headline] or columns
+        folded = [own for own in columns if own not in shown]
+        return Part(title, self.only(shown), self.only(folded) if folded else None)
 
 
 def summarise(run: RunFiles) -> Summary:
-    """The summary table of a run.
+    """The summary tables of a run; ids that make curves (`id@30`, bins of azimuth) are not in them.
 
     The best value of a column is sought among competing methods alone: neither the ceiling nor
-    a cheat can win, and a metric without a direction has no winner.
+    a cheat can win, and a metric without a direction has no winner. The same holds for ranks.
     """
-    columns = tuple(_column(run, name) for name in ordered_metrics(run.definitions))
-    best = {column.definition.id: _best(run, column.definition) for column in columns}
+    columns = tuple(column(run, name) for name in ordered_metrics(run.definitions) if not is_curve_point(name))
+    best = {own.definition.id: _best(run, own.definition) for own in columns}
+    ranks = {own.definition.id: column_ranks(run, own.definition) if own.headline else {} for own in columns}
     notes: dict[tuple[str, str], tuple[int, dict[str, list[str]]]] = {}
     rows = []
     for method in run.methods:
         cells = []
-        for column in columns:
-            outcome = method.outcome(column.definition.id)
-            number = _note(notes, method, column, outcome)
-            cells.append(_cell(outcome, column, number, method.name in best[column.definition.id]))
+        for own in columns:
+            name = own.definition.id
+            outcome = method.outcome(name)
+            number = _note(notes, method, own, outcome)
+            cells.append(_cell(outcome, own, number, method.name in best[name], ranks[name].get(method.name)))
         rows.append(Row(method, tuple(cells)))
     groups = []
     for role, title in ROLE_TITLES.items():
@@ -133,9 +236,20 @@ def summarise(run: RunFiles) -> Summary:
     return Summary(columns, tuple(groups), listed)
 
 
+def column(run: RunFiles, name: str) -> Column:
+    """How the metric `name` is shown."""
+    stem = _stem(name)
+    outcomes = [method.outcome(name) for method in run.methods]
+    family = next((title for title, stems in FAMILIES.items() if stem in stems.headline + stems.more), FURTHER)
+    decimals = decimals_for((outcome.value, outcome.half_width) for outcome in outcomes if outcome.value is not None)
+    headline = family == FURTHER or stem in FAMILIES[family].headline
+    return Column(run.definitions[name], family, decimals, headline)
+
+
 def ordered_metrics(definitions: Mapping[str, Definition]) -> list[str]:
     """Metric ids, family by family; within a family in the order of `FAMILIES`, then by id."""
-    order = {stem: place for place, stem in enumerate(stem for stems in FAMILIES.values() for stem in stems)}
+    known = (stem for stems in FAMILIES.values() for stem in stems.headline + stems.more)
+    order = {stem: place for place, stem in enumerate(known)}
     return sorted(definitions, key=lambda name: (order.get(_stem(name), len(order)), name))
 
 
@@ -172,13 +286,6 @@ def _stem(name: str) -> str:
     return name.split("[")[0]
 
 
-def _column(run: RunFiles, name: str) -> Column:
-    outcomes = [method.outcome(name) for method in run.methods]
-    family = next((title for title, stems in FAMILIES.items() if _stem(name) in stems), FURTHER)
-    decimals = decimals_for((outcome.value, outcome.half_width) for outcome in outcomes if outcome.value is not None)
-    return Column(run.definitions[name], family, decimals)
-
-
 def _best(run: RunFiles, definition: Definition) -> set[str]:
     """Names of the competing methods with the best value; several when they are equal."""
     if definition.higher_is_better is None:
@@ -194,14 +301,15 @@ def _best(run: RunFiles, definition: Definition) -> set[str]:
     return {name for name, value in values.items() if value == record}
 
 
-def _cell(outcome: Outcome, column: Column, note: int | None, best: bool) -> Cell:
+def _cell(outcome: Outcome, column: Column, note: int | None, best: bool, rank: RankRange | None) -> Cell:
     if outcome.value is None:
         return Cell(NOTHING, note=note, reason=f"{_status(outcome)}: {outcome.reason}")
     interval = ""
     if outcome.low is not None and outcome.high is not None:
         low, high = (format_number(bound, column.decimals) for bound in (outcome.low, outcome.high))
         interval = f"[{low}, {high}]"
-    return Cell(format_number(outcome.value, column.decimals), interval, outcome.n, best)
+    place = "" if rank is None else str(rank).replace("-", "\N{EN DASH}")
+    return Cell(format_number(outcome.value, column.decimals), interval, outcome.n, best, rank=place)
 
 
 def _status(outcome: Outcome) -> str:

@@ -108,9 +108,9 @@ def test_metrics_without_values_of_scenes_are_refused() -> None:
 
 def test_broken_tables_are_refused() -> None:
     rows = table(three(4))
-    with pytest.raises(ValueError, match="a has scene 0 twice"):
+    with pytest.raises(UserError, match="a has scene 0 twice"):
         compare(pd.concat([rows, rows[:1]]), "warp_psnr", ["a", "b"], True)
-    with pytest.raises(ValueError, match="b has a value of warp_psnr that is not finite"):
+    with pytest.raises(UserError, match="b has a value that is not finite"):
         compare(rows.assign(value=rows["value"].where(rows["method"] != "b", np.nan)), "warp_psnr", ["a", "b"], True)
     with pytest.raises(ValueError, match="listed twice"):
         compare(rows, "warp_psnr", ["a", "a"], True)

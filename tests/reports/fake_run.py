@@ -65,7 +65,63 @@ DEFINITIONS: dict[str, dict[str, Any]] = {
     },
 }
 
-QUALITY = {"oracle": 1.0, "ivid-small": 0.72, "frozen": 0.25, "noise": 0.02}
+GAPS = ("15", "30", "60", "90", "loop")
+BINS = (-180, -135, -90, -45, 0, 45, 90, 135)
+
+
+def wide_definitions() -> dict[str, dict[str, Any]]:
+    """Every kind of id a large protocol brings: many columns, points over angles, bins of azimuth."""
+    entries = dict(DEFINITIONS)
+
+    def add(name: str, title: str, unit: str, higher: bool | None) -> None:
+        words = f"Invented numbers under the name {title.lower()}; the real ones are defined elsewhere."
+        entry = {"title": title, "version": 1, "unit": unit, "higher_is_better": higher, "description": words}
+        entries.setdefault(name, entry)
+
+    for name, title, unit, higher in WIDE:
+        add(name, title, unit, higher)
+    for name in ("warp_psnr", "covisible", "geometric_share", "warp_zncc", "sed"):
+        for gap in GAPS:
+            where = "where the circle closes" if gap == "loop" else f"at {gap}°"
+            own = entries[name]
+            add(f"{name}@{gap}", f"{own['title']} {where}", own["unit"], own["higher_is_better"])
+    for azimuth in BINS:
+        add(f"kid_bin_{azimuth}[tabletop]", f"KID at {azimuth}°", "", False)
+    return entries
+
+
+WIDE: tuple[tuple[str, str, str, bool | None], ...] = (
+    ("kid[tabletop]", "KID", "", False),
+    ("is[tabletop]", "Inception Score", "", True),
+    ("precision[tabletop]", "Precision", "share", True),
+    ("recall[tabletop]", "Recall", "share", True),
+    ("vendi[tabletop]", "Vendi", "", True),
+    ("kid_worst_bin[tabletop]", "KID, worst bin", "", False),
+    ("sharpness_ratio", "Sharpness ratio", "", None),
+    ("warp_zncc", "Warp structure", "", True),
+    ("warp_mse", "Warp MSE", "", False),
+    ("sed", "Epipolar error", "px", False),
+    ("tsed", "TSED", "share", True),
+    ("parallax_ratio", "Parallax ratio", "", None),
+    ("janus", "Janus", "share", False),
+    ("loop_drop_db", "Loop drop", "dB", False),
+    ("rotation_error_deg", "Rotation error", "degrees", False),
+    ("translation_error", "Translation error", "share", False),
+    ("registration", "Registered views", "share", True),
+    ("track_length", "Track length", "views", None),
+    ("plane_residual", "Plane residual", "", True),
+    ("depth_agreement", "Depth agreement", "", False),
+    ("psnr", "PSNR", "dB", True),
+    ("ssim", "SSIM", "", True),
+    ("lpips", "LPIPS", "", False),
+    ("abs_rel", "Depth error", "", False),
+    ("delta_1.25", "Depth within 25 %", "share", True),
+)
+"""id, title, unit, direction of further metrics; values of sets have no rows of scenes."""
+
+OF_SETS = ("kid", "kid_worst_bin", "is", "precision", "recall", "vendi", "fid")
+
+QUALITY = {"oracle": 1.0, "ivid-small": 0.72, "gan-small": 0.66, "dfm-small": 0.64, "frozen": 0.25, "noise": 0.02}
 """How good the invented numbers of a method are; unknown names get 0.6."""
 
 
@@ -124,8 +180,13 @@ def make_run(
     views: int = 24,
     size: int = 64,
     failed: bool = True,
+    wide: bool = False,
 ) -> Path:
-    """Write a run directory; the last scene of `ivid-small` fails when `failed`."""
+    """Write a run directory; the last scene of `ivid-small` fails when `failed`.
+
+    A `wide` one has every kind of metric id there is.
+    """
+    definitions = wide_definitions() if wide else DEFINITIONS
     cameras = sweep360(views, pitch=math.radians(15))
     rows: list[dict[str, Any]] = []
     results: dict[str, Any] = {}
@@ -138,6 +199,7 @@ def make_run(
             path.mkdir(parents=True, exist_ok=True)
             save_scene(path / f"{index:05d}.safetensors", imitate(method, truth))
             rows += _rows(method, index, truth)
+            rows += _wide_rows(method, index, truth, definitions) if wide else []
     table = pd.DataFrame(rows).sort_values(["method", "metric", "index", "view"], ignore_index=True)
     table.to_parquet(folder / "per_scene.parquet")
     for method in methods:
@@ -145,14 +207,14 @@ def make_run(
         lost = lost if failed and method == "ivid-small" else []
         results[method] = {
             "scenes": {"requested": scenes, "evaluated": scenes - len(lost), "failed": lost},
-            "metrics": {name: _result(name, method, table, scenes) for name in DEFINITIONS},
+            "metrics": {name: _result(name, method, table, scenes) for name in definitions},
         }
     _dump(
         folder / "results.json",
         {
             "schema": "viewsweep.results/1",
             "protocol": {"name": "ellipsoids64-demo", "version": 1, "hash": "3f7ac0d9" * 8},
-            "metrics": DEFINITIONS,
+            "metrics": definitions,
             "methods": results,
         },
     )
@@ -232,6 +294,34 @@ def _rows(method: str, index: int, truth: Scene) -> list[dict[str, Any]]:
     ]
 
 
+def _wide_rows(method: str, index: int, truth: Scene, definitions: dict[str, Any]) -> list[dict[str, Any]]:
+    """A value of the scene for every further metric that is none of sets."""
+    generator = np.random.default_rng([7, index, *method.encode()])
+    scene = np.random.default_rng(index).normal()  # what makes a scene hard, for everybody
+    base = {"method": method, "index": index, "seed": truth.seed, "label": truth.label, "view": -1, "yaw_deg": math.nan}
+    rows = []
+    for name, entry in definitions.items():
+        if name in DEFINITIONS or name.split("_bin_")[0].split("[")[0] in OF_SETS:
+            continue
+        _, _, gap = name.partition("@")
+        loss = 0.0 if not gap else 0.1 if gap == "loop" else float(gap) / 200
+        quality = QUALITY.get(method, 0.6) * (1 - loss) + 0.02 * (scene + generator.normal())
+        if gap == "90" and method == "noise":
+            continue
+        good = quality if entry["higher_is_better"] is not False else 1 - quality
+        rows.append(base | {"metric": name, "value": good * {"dB": 34, "degrees": 60, "px": 8}.get(entry["unit"], 1)})
+    return rows
+
+
+def _of_set(name: str, method: str) -> dict[str, Any]:
+    stem, _, azimuth = name.split("[")[0].partition("_bin_")
+    away = 1 - math.cos(math.radians(float(azimuth))) if azimuth else 0.0
+    quality = QUALITY.get(method, 0.6) - 0.08 * away
+    value = (1 - quality) * 0.1 if stem.startswith("kid") else 1 + 8 * quality if stem == "is" else quality
+    half = 0.06 * abs(value) + 1e-3
+    return {"value": value, "ci_low": value - half, "ci_high": value + half, "n": 72, "status": "ok", "reason": None}
+
+
 def _result(name: str, method: str, table: pd.DataFrame, scenes: int) -> dict[str, Any]:
     nothing = {"value": None, "ci_low": None, "ci_high": None, "n": 0}
     if name == "fid[tabletop]":
@@ -239,7 +329,12 @@ def _result(name: str, method: str, table: pd.DataFrame, scenes: int) -> dict[st
         return nothing | {"status": "not_run", "reason": reason}
     if name == "nfs" and method == "frozen":
         return nothing | {"status": "failed", "reason": "the depth histogram of scene 1 is empty."}
-    values = table.query("method == @method and metric == @name and view < 0")["value"]
+    if name not in DEFINITIONS and name.split("_bin_")[0].split("[")[0] in OF_SETS:
+        return _of_set(name, method)
+    values = table[(table["method"] == method) & (table["metric"] == name) & (table["view"] < 0)]["value"]
+    if values.empty:
+        reason = f"scene 0: {name} has nothing to compare."
+        return nothing | {"status": "failed", "reason": reason}
     value, half = float(values.mean()), 2 * float(values.std(ddof=0)) + 1e-3
     return {
         "value": value,

@@ -168,6 +168,31 @@ def test_nothing_is_wider_than_the_window(page: Page, report: Path, width: int) 
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth") is True
 
 
+@pytest.mark.parametrize("width", [390, 1280])
+def test_many_columns_and_charts_stay_within_the_window(page: Page, wide: Path, width: int) -> None:
+    page.open(write_report(wide, scenes_shown=1), width=width, height=844)
+    script = """(() => {
+        for (const details of document.querySelectorAll("details")) details.open = true;
+        const within = (e) => e.closest(".scroll, .picker, .gallery, .contents, .skip, svg");
+        return [...document.querySelectorAll("body *")].filter((e) => !within(e))
+            .filter((e) => e.getBoundingClientRect().right > innerWidth + 0.5).map((e) => e.outerHTML.slice(0, 80));
+    })()"""
+    assert page.evaluate(script) == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth") is True
+    lost = """[...document.querySelectorAll("svg.chart text")].filter((t) => {
+        const own = t.getBoundingClientRect(), all = t.closest("svg").getBoundingClientRect();
+        return own.right > all.right + 12 || own.left < all.left - 12;
+    }).map((t) => t.textContent)"""
+    assert page.evaluate(lost) == []
+
+
+def test_secondary_columns_unfold(page: Page, wide: Path) -> None:
+    page.open(write_report(wide, scenes_shown=1))
+    assert page.evaluate("document.querySelector('details.more').open") is False
+    page.click("details.more > summary")
+    assert page.evaluate("document.querySelector('details.more table').offsetHeight > 100") is True
+
+
 def test_a_finger_turns_on_a_phone(page: Page, report: Path) -> None:
     page.open(report, width=390, height=844)
     page.swipe(f"{FIRST} .pane.current .stage", -120)

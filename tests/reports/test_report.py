@@ -143,6 +143,19 @@ def test_reference_rows_are_marked(report: tuple[str, Outline]) -> None:
     assert "frozen and noise cheat on purpose, to show which metric notices." in text
 
 
+def test_a_wide_report_is_whole(wide: Path) -> None:
+    page, outline = read(wide, scenes_shown=1)
+    assert len(outline.identifiers) == len(set(outline.identifiers))
+    assert {address[1:] for address in outline.addresses if address.startswith("#")} <= set(outline.identifiers)
+    assert "style" not in outline.attributes
+    assert "Consistency over the angle between views" in outline.text
+    assert "KID by azimuth" in outline.text
+    assert "rank 1 n" in outline.text
+    assert "5 more columns" in outline.text
+    assert "@15<" not in page
+    assert page == write_report(wide, scenes_shown=1).read_text(encoding="utf-8")
+
+
 def test_text_from_files_cannot_become_markup(run_dir: Path) -> None:
     evil = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
     results = json.loads((run_dir / "results.json").read_text())

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from viewsweep.reports.rundir import read_run
 from viewsweep.reports.tables import Cell, Summary, flatten, ordered_metrics, summarise
 
@@ -98,6 +99,76 @@ def test_columns_are_grouped_by_family_and_unknown_metrics_come_last(pristine: P
         "zeta",
     ]
     assert summarise(run).families == [("Pictures", 2), ("Consistency", 3), ("Shape", 1)]
+
+
+def test_few_headlines_share_one_table(pristine: Path) -> None:
+    [part] = summarise(read_run(pristine)).parts
+    assert part.title == ""
+    assert len(part.shown.columns) == 6
+    assert part.folded is None
+
+
+def test_many_metrics_are_parted_by_family_and_secondary_ones_folded(wide: Path) -> None:
+    summary = summarise(read_run(wide))
+    assert [part.title for part in summary.parts] == [
+        *("Pictures", "Consistency", "Cameras", "Shape", "Against the truth")
+    ]
+    seen: list[str] = []
+    for part in summary.parts:
+        for table in (part.shown, part.folded):
+            for place, own in enumerate(table.columns if table else ()):
+                seen.append(own.definition.id)
+                for group in table.groups if table else ():
+                    for row in group.rows:
+                        assert row.cells[place] == cell(summary, row.method.name, own.definition.id)
+    assert sorted(seen) == sorted(own.definition.id for own in summary.columns)
+    pictures = summary.parts[0]
+    assert pictures.folded is not None
+    assert [own.definition.id for own in pictures.shown.columns] == [
+        *("fid[tabletop]", "kid[tabletop]", "is[tabletop]", "class_accuracy[tabletop]")
+    ]
+    assert "kid_worst_bin[tabletop]" in [own.definition.id for own in pictures.folded.columns]
+
+
+def test_points_of_curves_are_in_no_table(wide: Path) -> None:
+    run = read_run(wide)
+    assert "warp_psnr@30" in run.definitions
+    names = [own.definition.id for own in summarise(run).columns]
+    assert not any("@" in name or "_bin_-" in name for name in names)
+
+
+def test_only_competing_methods_have_ranks(wide: Path) -> None:
+    summary = summarise(read_run(wide))
+    ranks = {m: cell(summary, m, "warp_zncc").rank for m in ("oracle", "ivid-small", "gan-small", "dfm-small", "noise")}
+    assert ranks["oracle"] == ranks["noise"] == ""
+    assert ranks["ivid-small"] == "1"
+    dash = "\N{EN DASH}"
+    assert cell(summary, "gan-small", "is[tabletop]").rank == f"1{dash}3"  # of sets: by intervals
+    assert cell(summary, "gan-small", "covisible").rank == ""  # no direction
+    assert cell(summary, "gan-small", "recall[tabletop]").rank == ""  # no headline
+
+
+def test_a_method_that_lost_scenes_is_not_ranked(wide: Path, tmp_path: Path) -> None:
+    results = json.loads((wide / "results.json").read_text())
+    results["methods"]["gan-small"]["scenes"] |= {"evaluated": 7, "failed": [{"index": 3, "reason": "lost."}]}
+    (tmp_path / "results.json").write_text(json.dumps(results))
+    (tmp_path / "per_scene.parquet").symlink_to(wide / "per_scene.parquet")
+    summary = summarise(read_run(tmp_path))
+    assert cell(summary, "gan-small", "warp_zncc").rank == ""
+    assert cell(summary, "ivid-small", "warp_zncc").rank == "1"
+    assert cell(summary, "dfm-small", "warp_zncc").rank == "2"
+
+
+def test_scenes_that_cannot_be_paired_leave_no_rank(wide: Path, tmp_path: Path) -> None:
+    (tmp_path / "results.json").symlink_to(wide / "results.json")
+    rows = pd.read_parquet(wide / "per_scene.parquet")
+    rows[~((rows["method"] == "dfm-small") & (rows["index"] == 2))].to_parquet(tmp_path / "per_scene.parquet")
+    assert cell(summarise(read_run(tmp_path)), "ivid-small", "warp_zncc").rank == ""
+
+
+def test_without_values_of_scenes_intervals_rank(wide: Path, tmp_path: Path) -> None:
+    (tmp_path / "results.json").symlink_to(wide / "results.json")
+    assert cell(summarise(read_run(tmp_path)), "ivid-small", "kid[tabletop]").rank == "1\N{EN DASH}2"
 
 
 def test_flatten_names_every_leaf_once() -> None:
