@@ -42,6 +42,7 @@ FAMILIES = {
         (
             *("precision", "recall", "density", "coverage", "vendi"),
             *("kid_worst_bin", "kid_side_front_gap", "kid_back_front_gap", "kid_subsets"),
+            *("fid_worst_bin", "fid_side_front_gap", "fid_back_front_gap"),
             *("sharpness_ratio", "sharpness_error"),
         ),
     ),
