@@ -1,0 +1,132 @@
+"""SIFT keypoints of a scene's views and their matches, in pixels of pictures 256 high.
+
+All pictures are brought to a height of 256 first (bicubic up, area down), so that thresholds in
+pixels mean the same everywhere and small pictures have keypoints at all: a 64-px view of a
+tabletop object has about ten without it. Enlarging adds no detail: at 64 px each pixel is four.
+
+Only what lies on the foreground counts (depth, else alpha, else the whole picture), a pixel clear
+of its outline, and no larger than 12 px: an outline is no point on the surface, and the backdrop does not
+turn with the object.
+
+Each view is described once and each pair matched once, shared by all metrics that look at the
+same `Scene` object.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from scipy.ndimage import distance_transform_edt
+
+from ..scenes.scene import Scene
+from .reconstruction import LARGEST, mutual_matches, quantised
+from .warping import REFERENCE_HEIGHT
+
+__all__ = ["Keypoints", "detect", "frame_size", "grey_pictures", "match_views", "solid_ground"]
+
+Array = npt.NDArray[np.float64]
+
+CONTRAST = 0.012
+EDGE = 30.0
+RATIO = 0.75  # Lowe's
+CLEARANCE = 1.0  # pixels at the reference height
+
+
+@dataclass(frozen=True, eq=False)
+class Keypoints:
+    """Keypoints of one view.
+
+    Args:
+        points: in pixels of the picture 256 high, centre of the first pixel at (0.5, 0.5), [N, 2].
+        descriptors: see `reconstruction.quantised`, [N, 128].
+    """
+
+    points: Array
+    descriptors: npt.NDArray[np.float32]
+
+
+def frame_size(scene: Scene) -> tuple[int, int]:
+    """Height and width of a view at the reference height."""
+    height, width = scene.size
+    return REFERENCE_HEIGHT, max(1, round(width * REFERENCE_HEIGHT / height))
+
+
+def grey_pictures(scene: Scene) -> npt.NDArray[np.uint8]:
+    """The views in grey at the reference height, [V, 256, W]."""
+    height, width = frame_size(scene)
+    method = cv2.INTER_CUBIC if scene.size[0] <= height else cv2.INTER_AREA
+    with _one_thread():
+        views = [
+            cv2.resize(cv2.cvtColor(view, cv2.COLOR_RGB2GRAY), (width, height), interpolation=method)
+            for view in scene.rgb.cpu().numpy()
+        ]
+    return np.stack(views)
+
+
+def solid_ground(scene: Scene) -> npt.NDArray[np.bool_]:
+    """Where keypoints count, at the reference height: on the foreground, clear of its outline, [V, 256, W]."""
+    height, width = frame_size(scene)
+    rows = ((np.arange(height) + 0.5) * scene.size[0] / height).astype(np.int64)
+    columns = ((np.arange(width) + 0.5) * scene.size[1] / width).astype(np.int64)
+    grounds = []
+    for view in scene.foreground.cpu().numpy():
+        # without any background the transform has nothing to measure from
+        distance = distance_transform_edt(view) if not view.all() else np.full(view.shape, math.inf)
+        grounds.append((view & (distance >= CLEARANCE * scene.size[0] / height))[rows][:, columns])
+    return np.stack(grounds)
+
+
+def detect(scene: Scene) -> list[Keypoints]:
+    """Keypoints of every view."""
+    sift = cv2.SIFT_create(  # type: ignore[attr-defined]
+        contrastThreshold=CONTRAST, edgeThreshold=EDGE, enable_precise_upscale=True
+    )
+    views = []
+    with _one_thread():
+        for picture, ground in zip(grey_pictures(scene), solid_ground(scene), strict=True):
+            found, described = sift.detectAndCompute(picture, None)
+            keep, points = [], []
+            for k, point in enumerate(found):
+                x, y = point.pt[0] + 0.5, point.pt[1] + 0.5
+                row, column = min(max(int(y), 0), len(ground) - 1), min(max(int(x), 0), ground.shape[1] - 1)
+                if ground[row, column] and point.size < LARGEST:
+                    keep.append(k)
+                    points.append((x, y))
+            described = np.zeros((0, 128), dtype=np.float32) if described is None else described
+            views.append(Keypoints(np.array(points, dtype=np.float64).reshape(-1, 2), quantised(described[keep])))
+    return views
+
+
+def match_views(scene: Scene, pairs: list[tuple[int, int]]) -> list[tuple[Array, Array]]:
+    """Matched points of each pair of views, two arrays [N, 2] in pixels at the reference height."""
+    known = _SEEN.get(scene)
+    if known is None:
+        known = _SEEN[scene] = (detect(scene), {})
+    keypoints, matched = known
+    for a, b in pairs:
+        if (a, b) not in matched:
+            first, second = mutual_matches(keypoints[a].descriptors, keypoints[b].descriptors, RATIO)
+            matched[a, b] = keypoints[a].points[first], keypoints[b].points[second]
+    return [matched[pair] for pair in pairs]
+
+
+Known = tuple[list[Keypoints], dict[tuple[int, int], tuple[Array, Array]]]
+_SEEN: WeakKeyDictionary[Scene, Known] = WeakKeyDictionary()
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """OpenCV's pool would compete with the harness's own workers."""
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)
