@@ -8,18 +8,17 @@ number of workers, or how often the run was interrupted.
     ViewsweepMetric     compute, results, rows, definitions
       SceneMetric       update(scene, index), with features=... where it takes them; a mean over scenes
         PairMetric      of neighbouring views, in `pair_metric`
-      SetMetric         update(features, real=..., index=...); measured on the set of all pictures
+      SetMetric         of the set of all pictures, in `set_metric`
 """
 
 from __future__ import annotations
 
-import hashlib
 import math
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -31,15 +30,14 @@ from torchmetrics.utilities.data import dim_zero_cat
 from ..scenes.errors import UserError
 from ..scenes.scene import Scene
 from . import statistics
-from .features import Features
 from .result import Definition, MetricResult, Row
+
+if TYPE_CHECKING:
+    from .set_metric import SetMetric
 
 __all__ = ["HEAD", "SceneMetric", "SetMetric", "ViewsweepMetric", "azimuth_deg"]
 
 Array = npt.NDArray[np.float64]
-OWN_SCENE = -1
-"""Scene index of a picture that belongs to no sweep: each such picture is a unit of its own."""
-
 HEAD = 5
 """Columns of a record before its values: scene, gap, view, partner, azimuth in degrees."""
 
@@ -256,107 +254,6 @@ class SceneMetric(ViewsweepMetric):
         return rows
 
 
-class SetMetric(ViewsweepMetric):
-    """A metric of the set of all generated pictures, against reference pictures or on its own.
-
-    Args:
-        network: name of the feature network, part of the metric's id.
-    """
-
-    _bound: ClassVar[tuple[float, float]]
-    _description: ClassVar[str]
-    _keeps: ClassVar[str]  # the matrix of `Features` it works on
-    takes_features = True
-
-    fake: list[Tensor]
-    fake_scene: list[Tensor]
-    real: list[Tensor]
-    real_scene: list[Tensor]
-
-    def __init__(self, network: str = "tabletop") -> None:
-        super().__init__()
-        self.network = network
-        # matrices lie flat in the states: processes without pictures do not know their width
-        self._add_rows("fake", "fake_scene", "real", "real_scene")
-
-    @classmethod
-    def definitions(cls, network: str = "tabletop") -> dict[str, Definition]:
-        """What the id of this metric means, with features of `network`."""
-        name = f"{cls.name}[{network}]"
-        return {name: Definition(name, cls.title, cls.version, cls.unit, cls.higher_is_better, cls._description)}
-
-    def update(self, features: Features, *, real: bool = False, index: int | Tensor | None = None) -> None:
-        """Add pictures.
-
-        Args:
-            features: of N pictures.
-            real: whether they are the reference.
-            index: the scene all of them show, or one scene a picture, int64 [N]; without it each
-                picture counts as a scene of its own, which is right for unrelated pictures only.
-
-        Raises:
-            ValueError: a width other than that of the pictures before, or indices that do not fit.
-        """
-        if real and "reference" not in self.needs:
-            return
-        rows: Tensor = getattr(features, self._keeps)
-        scene = torch.as_tensor(OWN_SCENE if index is None else index, dtype=torch.int64).cpu()
-        if scene.ndim > 1 or (scene.ndim == 1 and len(scene) != len(rows)):
-            raise ValueError(f"index has shape {list(scene.shape)} for {len(rows)} pictures.")
-        if index is not None and bool((scene < 0).any()):
-            raise ValueError("a scene's index cannot be negative.")
-        for name in ("fake", "real"):
-            held = getattr(self, name)
-            before = len(held) and held[0].numel() // len(getattr(self, f"{name}_scene")[0])
-            if before and before != rows.shape[1]:
-                raise ValueError(f"{self._keeps} has {rows.shape[1]} columns; that of earlier pictures had {before}.")
-        if len(rows):
-            kind = "real" if real else "fake"
-            getattr(self, kind).append(rows.reshape(-1).clone())
-            getattr(self, f"{kind}_scene").append(scene.expand(len(rows)).clone())
-
-    def _empty_states(self) -> dict[str, Tensor]:
-        flat, index = torch.zeros(0, dtype=torch.float32), torch.zeros(0, dtype=torch.int64)
-        return {"fake": flat, "fake_scene": index, "real": flat, "real_scene": index}
-
-    def _pictures(self, kind: str) -> tuple[Array, npt.NDArray[np.int64]]:
-        """Float64 features [N, D] in one order, and the unit (scene) of each, numbered from 0, [N]."""
-        scene = self._gathered(f"{kind}_scene").cpu().numpy()
-        if len(scene) == 0:
-            return np.zeros((0, 0)), np.zeros(0, dtype=np.int64)
-        rows = self._gathered(kind).cpu().numpy().reshape(len(scene), -1)
-        # ties within a scene are broken by content, for no one promises an order of updates
-        digest = [hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in rows]
-        order = sorted(range(len(scene)), key=lambda row: (scene[row], digest[row]))
-        scene = scene[order]
-        fresh = np.concatenate([[True], (scene[1:] != scene[:-1]) | (scene[1:] == OWN_SCENE)])
-        return rows[order].astype(np.float64), np.cumsum(fresh) - 1
-
-    def _results(self) -> dict[str, MetricResult]:
-        (name,) = self.definitions(self.network)
-        fake, unit = self._pictures("fake")
-        real, real_unit = self._pictures("real")
-        if len(fake) == 0:
-            return {name: MetricResult.not_run("no generated pictures were given.")}
-        if "reference" in self.needs and len(real) == 0:
-            return {name: MetricResult.not_run("no reference pictures were given.", len(fake))}
-        return {name: self._measure(fake, unit, real, real_unit)}
-
-    def _rows(self) -> list[Row]:
-        return []
-
-    @abstractmethod
-    def _measure(
-        self, fake: Array, unit: npt.NDArray[np.int64], real: Array, real_unit: npt.NDArray[np.int64]
-    ) -> MetricResult:
-        """The result for features [N, D] of units (scenes) [N] against the reference's."""
-
-    def _ok(self, value: float, deleted: Sequence[float], groups: npt.NDArray[np.int64], n: int) -> MetricResult:
-        """A result with the jackknife interval; `groups` [units] says which unit was left out when."""
-        sizes = np.bincount(groups).tolist() if len(deleted) else []
-        return MetricResult.ok(value, statistics.jackknife_interval(value, deleted, sizes, bounds=self._bound), n)
-
-
 WHY = ("depth", "cameras", "label", "views", "truth", "gap", "loop")
 REASONS = {
     "depth": "there is no depth; a method that has it returns it from `generate`",
@@ -386,3 +283,12 @@ def azimuth_deg(yaw: Tensor) -> list[float]:
     """Azimuths in radians as degrees in [-180, 180)."""
     degrees = torch.rad2deg(yaw.to(torch.float64))
     return ((degrees + 180.0) % 360.0 - 180.0).tolist()
+
+
+def __getattr__(name: str) -> Any:
+    """`SetMetric`, which moved to `set_metric`, is still found here."""
+    if name == "SetMetric":
+        from .set_metric import SetMetric
+
+        return SetMetric
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -17,12 +17,15 @@ and says nothing where all scenes were asked to be of one class.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
 from . import statistics
-from .base import Array, SetMetric
-from .result import MetricResult
+from .base import Array
+from .result import Definition, MetricResult
+from .set_metric import Pictures, SetMetric
 
 __all__ = ["InceptionScore", "inception_score"]
 
@@ -47,12 +50,19 @@ class InceptionScore(SetMetric):
     needs = frozenset({"rgb"})
 
     _keeps = "log_probabilities"
-    _bound = (1.0, float("inf"))
-    _description = (
-        "exp of the mean divergence of single class distributions from their mean: from 1 to the number of classes. "
-        "10 splits (shuffled, seed 2020) from 5000 pictures on, else one. Not informative on scenes of one class. "
-        "n counts pictures; compare values of equal n only."
+    _ids = (
+        Definition(
+            name,
+            title,
+            version,
+            unit,
+            higher_is_better,
+            "exp of the mean divergence of single class distributions from their mean: from 1 to the number of "
+            "classes. 10 splits (shuffled, seed 2020) from 5000 pictures on, else one. Not informative on scenes of "
+            "one class. n counts pictures; compare values of equal n only.",
+        ),
     )
+    _bounds = ((1.0, float("inf")),)
 
     def __init__(self, network: str = "tabletop", *, splits: int | None = None) -> None:
         super().__init__(network)
@@ -60,19 +70,17 @@ class InceptionScore(SetMetric):
             raise ValueError(f"splits is {splits}; it must be at least 1.")
         self.splits = splits
 
-    def _measure(
-        self, fake: Array, unit: npt.NDArray[np.int64], real: Array, real_unit: npt.NDArray[np.int64]
-    ) -> MetricResult:
-        splits = self.splits or (MANY_SPLITS if len(fake) >= MANY else 1)
-        if splits > len(fake):
-            return MetricResult.not_run(f"{len(fake)} pictures cannot be cut into {splits} splits.", len(fake))
-        split = _splits(len(fake), splits)
-        groups = statistics.jackknife_groups(int(unit[-1]) + 1)
-        own = groups[unit]
+    def _measure(self, fake: Pictures, real: Pictures) -> Sequence[MetricResult]:
+        logs = fake.rows
+        splits = self.splits or (MANY_SPLITS if len(logs) >= MANY else 1)
+        if splits > len(logs):
+            return [MetricResult.not_run(f"{len(logs)} pictures cannot be cut into {splits} splits.", len(logs))]
+        split = _splits(len(logs), splits)
+        groups, own = fake.groups()
         deleted = []
-        if unit[-1] > 0:
-            deleted = [_score(fake[own != group], split[own != group]) for group in range(int(groups.max()) + 1)]
-        return self._ok(_score(fake, split), deleted, groups, len(fake))
+        if fake.units > 1:
+            deleted = [_score(logs[own != group], split[own != group]) for group in range(int(groups.max()) + 1)]
+        return [self._ok(_score(logs, split), deleted, groups, len(logs))]
 
 
 def inception_score(log_probabilities: npt.ArrayLike, *, splits: int = 10) -> float:
@@ -81,12 +89,17 @@ def inception_score(log_probabilities: npt.ArrayLike, *, splits: int = 10) -> fl
     Args:
         log_probabilities: natural logarithms, [N, C], N at least `splits`.
         splits: into how many parts.
+
+    Raises:
+        ValueError: another shape, fewer rows than splits, or what no logarithm of a probability is.
     """
     rows = np.asarray(log_probabilities, dtype=np.float64)
     if rows.ndim != 2 or not 1 <= splits <= len(rows):
         raise ValueError(
             f"{splits} splits of log-probabilities {list(rows.shape)}: at least one row a split is needed."
         )
+    if np.isnan(rows).any() or (rows > 1e-3).any():
+        raise ValueError("log-probabilities must be at most 0, and numbers; scores need a log-softmax first.")
     return _score(rows, _splits(len(rows), splits))
 
 

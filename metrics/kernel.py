@@ -10,8 +10,10 @@ different pictures, the usual unbiased estimator; with several views of a scene 
 biased upwards, for views of one object resemble each other. The value may be slightly negative.
 
 All pairs are used (the full U-statistic) and the interval is the delete-group jackknife over
-generated scenes. `kid_subsets` is the form printed in papers, means over random subsets; the standard
-deviation it prints depends on the subset size and is *not* a standard error.
+generated scenes. `kid_subsets` is the form printed in papers: the mean over 100 random subsets of 1000
+pictures, or of as many as the smaller set holds. It compares all pairs, those of one scene too, so it
+is biased upwards for sweeps, and stands beside KID for comparison with tables. It has no interval: the
+standard deviation that papers print beside it depends on the subset size and is *not* a standard error.
 
 When it misleads. Unlike FID it may be compared across sample counts, but not across feature networks.
 Papers print it times 100 or 1000; here it is raw.
@@ -19,15 +21,18 @@ Papers print it times 100 or 1000; here it is raw.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
-from . import statistics
-from .base import Array, SetMetric
-from .result import MetricResult
+from .base import Array
+from .result import Definition, MetricResult
+from .set_metric import Pictures, SetMetric, Whole
 
-__all__ = ["KID", "kid_subsets", "kid_u_statistic"]
+__all__ = ["KID", "kid_subsets", "kid_u_statistic", "kid_with_leave_outs"]
 
+SUBSETS, SUBSET_SIZE = 100, 1000
 BLOCK = 1024  # rows of the kernel matrix at once
 
 
@@ -46,55 +51,103 @@ class KID(SetMetric):
     needs = frozenset({"rgb", "reference"})
 
     _keeps = "embedding"
-    _bound = (float("-inf"), float("inf"))
-    _description = (
-        "Squared kernel distance (cubic, unbiased, pairs of different scenes) of the features of all generated views "
-        "to those of the reference pictures; 0 expected at best, slightly negative values occur. n counts pictures."
+    _ids = (
+        Definition(
+            name,
+            title,
+            version,
+            unit,
+            higher_is_better,
+            "Squared kernel distance (cubic, unbiased, pairs of different scenes) of the features of all generated "
+            "views to those of the reference pictures; 0 expected at best, slightly negative values occur. "
+            "n counts pictures.",
+        ),
+        Definition(
+            "kid_subsets",
+            "KID (subsets)",
+            1,
+            unit,
+            None,
+            "KID as papers print it, not multiplied: mean over 100 random subsets of 1000 pictures, or of as many as "
+            "the smaller set holds, pairs of views of one scene included, which biases it upwards. For comparison "
+            "with tables only; rank by KID. n counts pictures.",
+        ),
     )
+    _bounds = ((float("-inf"), float("inf")),) * 2
 
-    def _measure(
-        self, fake: Array, unit: npt.NDArray[np.int64], real: Array, real_unit: npt.NDArray[np.int64]
-    ) -> MetricResult:
-        for name, units in (("generated", unit), ("reference", real_unit)):
-            if units[-1] < 1:
-                return MetricResult.not_run(f"KID compares pairs of scenes; the {name} set holds one.", len(fake))
-        groups = statistics.jackknife_groups(int(unit[-1]) + 1)
-        own = groups[unit]
-        count = int(groups.max()) + 1
-        sums, pairs = _between(fake, unit, own, count)
-        cross = np.zeros(count)
-        for start in range(0, len(fake), BLOCK):
-            rows = slice(start, start + BLOCK)
-            cross += np.bincount(own[rows], _kernel_sums(fake[rows], real), minlength=count)
-        real_sums, real_pairs = _between(real, real_unit, np.zeros(len(real), dtype=np.int64), 1)
-        real_mean = float(real_sums[0, 0] / real_pairs[0, 0])
-        size = np.bincount(own, minlength=count)
+    def _measure(self, fake: Pictures, real: Pictures) -> Sequence[MetricResult]:
+        refused = too_few_scenes(fake, real)
+        if refused:
+            return [refused] * 2
+        groups, _ = fake.groups()
+        value, deleted = kid_with_leave_outs(fake, groups, real)
+        size = min(len(fake), len(real), SUBSET_SIZE)
+        printed, _ = kid_subsets(fake.rows, real.rows, subsets=SUBSETS, subset_size=size)
+        return [self._ok(value, deleted, groups, len(fake)), MetricResult.ok(printed, None, len(fake))]
 
-        def distance(kept: npt.NDArray[np.bool_]) -> float:
-            inner = sums[np.ix_(kept, kept)].sum() / pairs[np.ix_(kept, kept)].sum()
-            return float(inner + real_mean - 2 * cross[kept].sum() / (size[kept].sum() * len(real)))
 
-        everything = np.ones(count, dtype=bool)
-        deleted = []
-        if unit[-1] > 1:  # with two scenes nothing is left to compare
-            deleted = [distance(np.arange(count) != group) for group in range(count)]
-        return self._ok(distance(everything), deleted, groups, len(fake))
+def too_few_scenes(fake: Pictures, real: Pictures) -> MetricResult | None:
+    """The refusal of sets that hold no pair of scenes."""
+    for name, side in (("generated", fake), ("reference", real)):
+        if side.units < 2:
+            reason = f"KID compares pairs of scenes; the {name} set holds {'one' if side.units else 'none'}."
+            return MetricResult.not_run(reason, len(fake))
+    return None
+
+
+def kid_with_leave_outs(
+    fake: Pictures, groups: Whole, real: Pictures, count: int | None = None
+) -> tuple[float, list[float]]:
+    """KID, and KID with each group of generated scenes left out.
+
+    Args:
+        fake, real: both of at least two scenes.
+        groups: the group of each generated scene, numbered from 0, [units].
+        count: how many groups there are, where the last may hold none of these scenes.
+
+    Returns:
+        The value, and one a group; none where leaving one out leaves no pair of scenes.
+    """
+    count = int(groups.max()) + 1 if count is None else count
+    own = groups[fake.unit]
+    sums, pairs = _between(fake.rows, fake.unit, own, count)
+    cross = np.zeros(count)
+    for start in range(0, len(fake), BLOCK):
+        rows = slice(start, start + BLOCK)
+        cross += np.bincount(own[rows], _kernel_sums(fake.rows[rows], real.rows), minlength=count)
+    real_sums, real_pairs = _between(real.rows, real.unit, np.zeros(len(real), dtype=np.int64), 1)
+    real_mean = float(real_sums[0, 0] / real_pairs[0, 0])
+    size = np.bincount(own, minlength=count)
+
+    def distance(kept: npt.NDArray[np.bool_]) -> float:
+        inner = sums[np.ix_(kept, kept)].sum() / pairs[np.ix_(kept, kept)].sum()
+        return float(inner + real_mean - 2 * cross[kept].sum() / (size[kept].sum() * len(real)))
+
+    without = ~np.eye(count, dtype=bool)
+    enough = all(pairs[np.ix_(kept, kept)].sum() > 0 for kept in without)
+    return distance(np.ones(count, dtype=bool)), [distance(kept) for kept in without] if enough else []
 
 
 def kid_u_statistic(fake: npt.ArrayLike, real: npt.ArrayLike) -> float:
-    """The usual unbiased estimate over all pairs of different pictures; features [N, D] and [M, D]."""
+    """The usual unbiased estimate over all pairs of different pictures; features [N, D] and [M, D].
+
+    Raises:
+        ValueError: shapes that do not fit, fewer than two rows, numbers that are not finite.
+    """
     x, y = np.asarray(fake, dtype=np.float64), np.asarray(real, dtype=np.float64)
     if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1] or min(len(x), len(y)) < 2:
         raise ValueError(f"KID takes two matrices [N, D] of at least two rows; got {list(x.shape)}, {list(y.shape)}.")
+    if not (np.isfinite(x).all() and np.isfinite(y).all()):
+        raise ValueError("KID takes finite numbers only.")
     means = []
     for rows in (x, y):
-        sums, pairs = _between(rows, np.arange(len(rows)), np.zeros(len(rows), dtype=np.int64), 1)
-        means.append(float(sums[0, 0] / pairs[0, 0]))
+        itself = (np.square(rows).sum(1) / rows.shape[1] + 1.0) ** 3
+        means.append(float((_kernel_sums(rows, rows) - itself).sum()) / (len(rows) * (len(rows) - 1)))
     return means[0] + means[1] - 2 * float(_kernel_sums(x, y).sum()) / (len(x) * len(y))
 
 
 def kid_subsets(
-    fake: npt.ArrayLike, real: npt.ArrayLike, *, subsets: int = 100, subset_size: int = 1000, seed: int = 0
+    fake: npt.ArrayLike, real: npt.ArrayLike, *, subsets: int = SUBSETS, subset_size: int = SUBSET_SIZE, seed: int = 0
 ) -> tuple[float, float]:
     """KID as papers print it: mean and standard deviation over random subsets.
 
@@ -121,9 +174,7 @@ def kid_subsets(
     return float(np.mean(values)), float(np.std(values))
 
 
-def _between(
-    rows: Array, unit: npt.NDArray[np.int64], group: npt.NDArray[np.int64], groups: int
-) -> tuple[Array, Array]:
+def _between(rows: Array, unit: Whole, group: Whole, groups: int) -> tuple[Array, Array]:
     """Kernel sums and pair counts over pairs of different units, by the groups of both, [G, G]."""
     sums, pairs = np.zeros((groups, groups)), np.zeros((groups, groups))
     indicator = np.eye(groups)[group]  # [N, G]

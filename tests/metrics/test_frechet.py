@@ -3,12 +3,14 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import mpmath  # type: ignore[import-untyped]
 import numpy as np
+import numpy.typing as npt
 import pytest
 import scipy.linalg
 import torch
 from viewsweep.metrics import FID, Features, MetricResult, frechet_distance
-from viewsweep.metrics.frechet import gaussian
+from viewsweep.metrics.frechet import frechet_distance_from_features, gaussian, leave_out_distances
 
 
 def features(count: int, width: int = 4, seed: int = 0, shift: float = 0.0, spread: float = 1.0) -> Features:
@@ -65,11 +67,106 @@ def test_singular_covariances_are_fine() -> None:
         (([0.0], [1.0], [0.0], [[1.0]]), "takes means [D] and covariances [D, D]"),
         (([np.nan], [[1.0]], [0.0], [[1.0]]), "finite numbers only"),
         (([0.0, 0.0], [[1.0, 1.0], [0.0, 1.0]], [0.0, 0.0], np.eye(2)), "cov1 is not symmetric."),
+        (([0.0, 0.0], np.diag([1.0, -1.0]), [0.0, 0.0], np.eye(2)), "cov1 has a negative eigenvalue"),
+        (([0.0, 0.0], np.diag([1.0, 0.0]), [0.0, 0.0], np.diag([2.0, -1.0])), "cov2 has a negative eigenvalue"),
     ],
 )
 def test_misuse_is_explained(arguments: tuple[Any, ...], message: str) -> None:
     with pytest.raises(ValueError, match=re.escape(message)):
         frechet_distance(*arguments)
+
+
+Rows = npt.NDArray[np.float64]
+
+
+def whole_numbers(rows: int, columns: int, seed: int, shift: int = 0) -> Rows:
+    """Features whose products and sums have no rounding, so that a reference can be exact."""
+    return np.random.default_rng(seed).integers(-9, 10, (rows, columns)).astype(np.float64) + shift
+
+
+def to_fifty_digits(first: Rows, second: Rows) -> float:
+    """The distance of the Gaussians (divided by N) of whole-numbered features, in 50 digits."""
+    with mpmath.workdps(50):
+        centred = []
+        for rows in (first, second):
+            exact = mpmath.matrix((len(rows) * rows - rows.sum(0)).tolist())  # N times too large, and whole
+            centred.append(exact / mpmath.sqrt(len(rows)) ** 3)
+        shift = sum(
+            (mpmath.mpf(a) / len(first) - mpmath.mpf(b) / len(second)) ** 2
+            for a, b in zip(first.sum(0).tolist(), second.sum(0).tolist(), strict=True)
+        )
+        traces = sum(mpmath.mnorm(part, "f") ** 2 for part in centred)
+        return float(shift + traces - 2 * sum(mpmath.svd_r(centred[0] * centred[1].T, compute_uv=False)))
+
+
+@pytest.mark.parametrize(
+    ("counts", "width"),
+    [((6, 9), 20), ((6, 40), 12), ((40, 6), 12), ((30, 30), 8)],
+    ids=["both few", "fake few", "real few", "many"],
+)
+def test_features_give_the_distance_to_fifty_digits(counts: tuple[int, int], width: int) -> None:
+    fake, real = whole_numbers(counts[0], width, 1, shift=1), whole_numbers(counts[1], width, 2)
+    expected = to_fifty_digits(fake, real)
+    assert frechet_distance_from_features(fake, real, ddof=0) == pytest.approx(expected, rel=1e-12)
+    moments = *gaussian(fake, 0), *gaussian(real, 0)
+    trace = np.trace(moments[1]) + np.trace(moments[3])
+    assert abs(frechet_distance(*moments) - expected) <= 1e-7 * trace  # a covariance remembers half the digits
+
+
+def test_low_rank_covariances_of_many_dimensions_are_within_a_millionth_of_the_trace() -> None:
+    fake, real = whole_numbers(10, 300, 3), whole_numbers(14, 300, 4)
+    moments = *gaussian(fake, 0), *gaussian(real, 0)
+    trace = np.trace(moments[1]) + np.trace(moments[3])
+    assert abs(frechet_distance(*moments) - to_fifty_digits(fake, real)) <= 1e-6 * trace
+
+
+@pytest.mark.parametrize("spread", [1e-12, 1e-6, 1.0, 1e6])
+def test_badly_scaled_covariances_that_commute(spread: float) -> None:
+    generator = np.random.default_rng(5)
+    turn = np.linalg.qr(generator.normal(size=(80, 80)))[0]
+    first, second = np.geomspace(1.0, spread, 80), np.geomspace(3.0, 1.0, 80)[generator.permutation(80)]
+    expected = float(np.sum((np.sqrt(first) - np.sqrt(second)) ** 2))
+    covariances = [(turn * part) @ turn.T for part in (first, second)]
+    found = frechet_distance(np.zeros(80), covariances[0], np.zeros(80), covariances[1])
+    assert abs(found - expected) <= 1e-6 * (first.sum() + second.sum())
+
+
+def test_full_rank_is_within_a_millionth_of_the_matrix_root() -> None:
+    fake, real = (features(600, 200, seed, shift=0.01 * seed).embedding.double().numpy() for seed in (1, 2))
+    moments = *gaussian(fake), *gaussian(real)
+    root = scipy.linalg.sqrtm(moments[1] @ moments[3])
+    expected = np.sum((moments[0] - moments[2]) ** 2) + np.trace(moments[1] + moments[3] - 2 * np.real(root))
+    assert frechet_distance(*moments) == pytest.approx(expected, rel=1e-6)
+
+
+def test_same_singular_covariance_has_no_distance() -> None:
+    rows = features(30, 100).embedding.double().numpy()
+    mean, covariance = gaussian(rows)
+    assert frechet_distance(mean, covariance, mean, covariance) <= 1e-7 * np.trace(covariance)
+    assert frechet_distance_from_features(rows, rows) <= 1e-12 * np.trace(covariance)
+
+
+@pytest.mark.parametrize(
+    ("fake", "real", "message"),
+    [
+        (np.zeros((3, 2)), np.zeros((3, 3)), "got [3, 2], [3, 3]."),
+        (np.zeros((1, 2)), np.zeros((3, 2)), "more than ddof = 1 (0 or 1) rows; got [1, 2], [3, 2]."),
+        (np.full((3, 2), np.inf), np.zeros((3, 2)), "features must be finite."),
+    ],
+)
+def test_unfit_features_are_refused(fake: Rows, real: Rows, message: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)):
+        frechet_distance_from_features(fake, real)
+
+
+def test_leave_outs_are_the_distances_without_them() -> None:
+    fake, real = features(90, 5, 1).embedding.double().numpy(), features(70, 5, 2).embedding.double().numpy()
+    group = np.arange(90) % 4
+    expected = [frechet_distance(*gaussian(fake[group != one]), *gaussian(real)) for one in range(4)]
+    assert leave_out_distances(fake, group, gaussian(real)) == pytest.approx(expected, rel=1e-9)
+    assert leave_out_distances(fake, group, gaussian(real), groups=5)[4] == pytest.approx(
+        frechet_distance(*gaussian(fake), *gaussian(real)), rel=1e-9
+    )
 
 
 @pytest.mark.parametrize("ddof", [0, 1])
@@ -152,3 +249,50 @@ def test_width_must_not_change() -> None:
 def test_divisor_is_checked() -> None:
     with pytest.raises(ValueError, match="ddof is 2; it must be 0"):
         FID(ddof=2)
+
+
+def summed(fake: Features, real: Features, **options: Any) -> FID:
+    metric = FID(intervals=False, width=fake.embedding.shape[1], **options)
+    metric.update(real, real=True)
+    metric.update(fake, index=3)
+    return metric
+
+
+@pytest.mark.parametrize("ddof", [0, 1])
+def test_sums_give_the_value_of_the_features(ddof: int) -> None:
+    fake, real = features(300, 16, 1, shift=5.0), features(400, 16, 2, shift=5.1)
+    found = summed(fake, real, ddof=ddof).results()["fid[tabletop]"]
+    assert found.value == pytest.approx(fid(fake, real, ddof=ddof).value, rel=1e-9)
+    assert (found.n, found.ci_low) == (300, None)
+
+
+def test_sums_of_two_processes_add_up() -> None:
+    fake, real = features(100, seed=1, shift=0.3), features(90, seed=2)
+    here, there = summed(fake[:30], real[50:]), summed(fake[30:], real[:50])
+    here.merge_state(there)
+    assert float(here.compute()) == pytest.approx(fid(fake, real).value, rel=1e-10)
+
+
+def test_sums_keep_no_features_and_forget_when_told() -> None:
+    metric = summed(features(50), features(50, seed=1))
+    held = sum(
+        part.numel()
+        for state in metric.metric_state.values()
+        for part in ([*state] if isinstance(state, list) else [state])
+    )
+    assert held == 2 * (1 + 4 + 16)
+    metric.reset()
+    assert metric.results()["fid[tabletop]"].reason == "no generated pictures were given."
+
+
+def test_sums_refuse_what_they_cannot_tell() -> None:
+    assert summed(features(3), features(50)).results()["fid[tabletop]"].reason == (
+        "FID needs more than 4 generated pictures, the dimension of the features; there are 3."
+    )
+    far = features(50, shift=1e5)
+    found = summed(far, far).results()["fid[tabletop]"]
+    assert (found.status, str(found.reason).split(",")[0]) == ("failed", "the features are too far from 0")
+    with pytest.raises(ValueError, match="embedding has 5 columns; that of earlier pictures had 4"):
+        summed(features(9), features(9)).update(features(9, width=5))
+    with pytest.raises(ValueError, match="intervals is False and width is None"):
+        FID(intervals=False)

@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
+import torchmetrics.image.inception
 from viewsweep.metrics import Features, InceptionScore, MetricResult, inception_score, jackknife_interval
 
 Logs = npt.NDArray[np.float64]
@@ -83,6 +84,28 @@ def test_reference_pictures_play_no_part() -> None:
     part = Features(torch.zeros(9, 1), torch.from_numpy(uncertain(9)).float())
     metric.update(part, real=True)
     assert metric.results()["is[tabletop]"].status == "not_run"
+
+
+@pytest.mark.filterwarnings("ignore:Metric `InceptionScore` will save:UserWarning")
+@pytest.mark.parametrize("splits", [1, 10])
+def test_score_is_torchmetrics(splits: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    scores = 3 * np.random.default_rng(7).normal(size=(640, 12))
+    theirs = torchmetrics.image.inception.InceptionScore(feature=torch.nn.Identity(), splits=splits)
+    theirs.update(torch.from_numpy(scores))
+    shuffled = torch.from_numpy(np.random.RandomState(2020).permutation(640))
+    monkeypatch.setattr(torch, "randperm", lambda count: shuffled[:count])  # theirs is without a seed
+    ours = inception_score(torch.from_numpy(scores).log_softmax(1).numpy(), splits=splits)
+    if splits == 1:
+        with pytest.warns(UserWarning, match="std"):  # of one split
+            expected = float(theirs.compute()[0])
+    else:
+        expected = float(theirs.compute()[0])
+    assert ours == pytest.approx(expected, rel=1e-5)
+
+
+def test_scores_that_are_no_logarithms_are_refused() -> None:
+    with pytest.raises(ValueError, match="log-softmax first"):
+        inception_score(np.ones((20, 3)))
 
 
 def _naive(logs: Logs, splits: int) -> float:

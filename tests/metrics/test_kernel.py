@@ -6,10 +6,17 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
+from cleanfid.fid import kernel_distance  # type: ignore[import-untyped]
+from torchmetrics.image.kid import KernelInceptionDistance
 from viewsweep.metrics import KID, Features, MetricResult, jackknife_interval, kid_subsets
 from viewsweep.metrics.kernel import kid_u_statistic
 
 Rows = npt.NDArray[np.float64]
+
+
+@pytest.fixture(autouse=True)
+def _few_subsets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("viewsweep.metrics.kernel.SUBSETS", 8)  # the printed form takes longer than KID itself
 
 
 def rows(count: int, seed: int, shift: float = 0.0) -> Rows:
@@ -128,3 +135,37 @@ def _naive(fake: Rows, scenes: Any, real: Rows) -> float:
     reference = [kernel(x, y) for k, x in enumerate(real) for m, y in enumerate(real) if k != m]
     across = [kernel(x, y) for x in fake for y in real]
     return float(np.mean(within) + np.mean(reference) - 2 * np.mean(across))
+
+
+def test_one_subset_of_all_pictures_is_clean_fids() -> None:
+    fake, real = rows(120, 0, 0.4), rows(120, 1)
+    theirs = kernel_distance(real, fake, num_subsets=1, max_subset_size=1000)
+    assert kid_u_statistic(fake, real) == pytest.approx(theirs, rel=1e-5)
+    assert kid_subsets(fake, real, subsets=1, subset_size=120)[0] == pytest.approx(theirs, rel=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:Metric `Kernel Inception Distance` will save:UserWarning")
+def test_one_subset_of_all_pictures_is_torchmetrics() -> None:
+    fake, real = rows(80, 0, 0.4), rows(80, 1)
+    theirs = KernelInceptionDistance(feature=torch.nn.Identity(), subsets=1, subset_size=80)
+    theirs.update(torch.from_numpy(real), real=True)
+    theirs.update(torch.from_numpy(fake), real=False)
+    assert kid_u_statistic(fake, real) == pytest.approx(float(theirs.compute()[0]), rel=1e-5)
+
+
+def test_printed_form_stands_beside_with_siblings_and_without_an_interval() -> None:
+    fake, real = np.repeat(rows(10, 0), 6, axis=0), rows(90, 1)
+    metric = KID()
+    metric.update(_features(real), real=True)
+    metric.update(_features(fake), index=torch.arange(60) // 6)
+    printed = metric.results()["kid_subsets[tabletop]"]
+    # subsets of all 60 generated pictures, so that only the reference is drawn
+    assert printed.value == pytest.approx(kid_u_statistic(fake, real), abs=0.1)
+    assert printed.value > float(metric.compute()) + 0.1  # sibling views are alike
+    assert (printed.n, printed.ci_low) == (60, None)
+    assert metric.definitions()["kid_subsets[tabletop]"].higher_is_better is None
+
+
+def test_numbers_that_are_none_are_refused() -> None:
+    with pytest.raises(ValueError, match="finite numbers only"):
+        kid_u_statistic(rows(5, 0) * np.nan, rows(5, 1))
