@@ -75,14 +75,16 @@ class TabletopNetwork:
     Args:
         module: the network, set to evaluation.
         sha256: hash of the weight file; protocols pin it.
+        device: where it computes.
     """
 
     name = "tabletop"
     classes = CLASSES
     dimensions = EMBEDDING
 
-    def __init__(self, module: TabletopNetworkModule, sha256: str) -> None:
-        self.module = module.eval().requires_grad_(False)
+    def __init__(self, module: TabletopNetworkModule, sha256: str, device: str | torch.device = "cpu") -> None:
+        self.device = torch.device(device)
+        self.module = module.to(self.device).eval().requires_grad_(False)
         self.sha256 = sha256
 
     @torch.no_grad()
@@ -92,23 +94,26 @@ class TabletopNetwork:
             raise UserError(
                 f"The tabletop network takes uint8 images [N, H, W, 3], not {images.dtype} {list(images.shape)}."
             )
-        x = images.permute(0, 3, 1, 2).float() / 127.5 - 1
+        x = images.to(self.device).permute(0, 3, 1, 2).float() / 127.5 - 1
         if x.shape[-2:] != (INPUT, INPUT):
             x = nn.functional.interpolate(x, (INPUT, INPUT), mode="bilinear", antialias=True)
         embedding, logits = self.module(x)
         return Features(embedding, torch.log_softmax(logits, dim=-1))
 
 
-def network_from_bytes(content: bytes) -> TabletopNetwork:
+def network_from_bytes(content: bytes, device: str | torch.device = "cpu") -> TabletopNetwork:
     """The network stored in a safetensors file of half-precision weights."""
     module = TabletopNetworkModule()
     module.load_state_dict({name: value.float() for name, value in load(content).items()}, strict=True)
-    return TabletopNetwork(module, hashlib.sha256(content).hexdigest())
+    return TabletopNetwork(module, hashlib.sha256(content).hexdigest(), device)
 
 
-@lru_cache(maxsize=1)
-def load_tabletop_network() -> TabletopNetwork:
+@lru_cache(maxsize=4)
+def load_tabletop_network(device: str = "cpu") -> TabletopNetwork:
     """The shipped network.
+
+    Args:
+        device: where it computes.
 
     Raises:
         UserError: the weight file is missing from the installation.
@@ -119,4 +124,4 @@ def load_tabletop_network() -> TabletopNetwork:
             f"{path}: the weights of the tabletop network are missing.",
             hint="Install viewsweep again, or train them with `viewsweep train tabletop-network`.",
         )
-    return network_from_bytes(path.read_bytes())
+    return network_from_bytes(path.read_bytes(), device)

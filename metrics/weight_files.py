@@ -39,7 +39,7 @@ from filelock import FileLock
 from ..scenes.errors import UnknownName, UserError
 from ..scenes.files import make_folder
 
-__all__ = ["WEIGHT_FILES", "WeightFile", "weight_folder", "weight_path"]
+__all__ = ["WEIGHT_FILES", "WeightFile", "file_sha256", "weight_folder", "weight_path"]
 
 ATTEMPTS = 3
 PAUSE = 1.0  # seconds before the second attempt, twice that before the third
@@ -181,8 +181,14 @@ def weight_path(
     return own
 
 
+def file_sha256(path: Path) -> str:
+    """The file's sha256; a file that did not change is read once a process."""
+    state = path.stat()
+    return _sha256(path, state.st_mtime_ns, state.st_size)
+
+
 def _checked(entry: WeightFile, path: Path) -> Path:
-    found = _sha256(path, *_stamp(path))
+    found = file_sha256(path)
     if not found.startswith(entry.sha256):
         raise UserError(
             f"{path}: these are not the weights '{entry.name}'. Expected sha256 {entry.sha256}, found {found} "
@@ -193,14 +199,8 @@ def _checked(entry: WeightFile, path: Path) -> Path:
     return path
 
 
-def _stamp(path: Path) -> tuple[int, int]:
-    state = path.stat()
-    return state.st_mtime_ns, state.st_size
-
-
 @lru_cache(maxsize=32)
 def _sha256(path: Path, changed_ns: int, size: int) -> str:
-    """The file's hash; a file that did not change is read once a process."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
