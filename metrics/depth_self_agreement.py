@@ -16,15 +16,15 @@ the standard deviation of scale from view to view, at most 0.5: 0.02 says that d
 from one view to the next. A view's value is its part in it, in proportion to s_i^2, such that the
 mean is the jitter.
 
-    depth_round_trip = mean of min(|d' - d| / d, 0.1) over tested pixels
+    depth_round_trip = mean of min(|d' - d| / d, 1/8) over tested pixels
 
 where d' comes of carrying a pixel into j and what j shows back into i (see `round_trip`, which says
-what is tested); a pixel that j sees through, or that contradicts j, counts 0.1. At most half of the
-surface is excused; what is excused beyond counts 0.1.
+what is tested); a pixel that j sees through, or that contradicts j, counts 1/8. At most half of the
+surface is excused; what is excused beyond counts 1/8.
 
 Both are best at 0. Worst value. A pair with less than 5 % of the surface within the 20 %, in either
 direction, says nothing about scale: it counts as a jitter of 0.5 in the mean over pairs. A pair
-without a surface has a round trip of 0.1.
+without a surface has a round trip of 1/8.
 
 When it misleads. The tolerance of 20 % cuts off: a jitter beyond about 0.08 reads too low for the
 pairs that are left, and is raised by those that are not. Measured against injected factors it is
@@ -59,7 +59,7 @@ Array = npt.NDArray[np.float64]
 TOLERANCE = 0.2
 MINIMUM_COVISIBLE = 0.05
 WORST_JITTER = 0.5
-WORST_ROUND_TRIP = 0.1
+WORST_ROUND_TRIP = 0.125  # a power of two: means of it are exact
 
 
 class DepthSelfAgreement(PairMetric):
@@ -96,8 +96,8 @@ class DepthSelfAgreement(PairMetric):
             version,
             "",
             False,
-            "Mean relative difference of depth after a way to the neighbouring view and back; 0 to 0.1, where "
-            "contradictions count 0.1 and legitimate occlusions are left out.",
+            "Mean relative difference of depth after a way to the neighbouring view and back; 0 to 0.125, where "
+            "contradictions count 0.125 and legitimate occlusions are left out.",
         ),
     )
     _bounds = ((0.0, WORST_JITTER), (0.0, WORST_ROUND_TRIP))
@@ -137,7 +137,8 @@ def depth_agreement(scene: Scene, pairs: list[tuple[int, int]]) -> Tensor:
             missing = max(0.0, (1 - MAXIMUM_EXCUSED) * total - len(lost))
             counted = len(lost) + missing
             trip = (float(lost.sum()) + WORST_ROUND_TRIP * missing) / counted if counted else WORST_ROUND_TRIP
-            rows.append([float(np.median(common)) if enough else math.nan, trip])
+            # a mean of equal numbers may round above them
+            rows.append([float(np.median(common)) if enough else math.nan, min(trip, WORST_ROUND_TRIP)])
     return torch.tensor(rows, dtype=torch.float64)
 
 

@@ -9,11 +9,12 @@ such a pixel p let W be the compared pixels in the s x s window around it. Then
 
     warp_zncc = mean of zncc(p) over the windows that hold texture
 
-s is 7 pixels at heights up to 256 and grows in proportion beyond (always odd). It does not shrink
-for small pictures: a correlation of fewer than about fifty numbers says little. At least half of
-the window must be compared pixels. A window holds texture where the deviation of the *target's*
-luma is at least 1/255, about what 8 bits can tell from nothing, and at least 5 % of the deviation
-over all compared pixels of the pair. Where the target has texture and the source none, zncc is 0.
+s is the largest odd number up to 7 H / 256, and at least 7. It does not shrink for small pictures: a
+correlation of fewer than about fifty numbers says little. At least half of the window must be
+compared pixels. A window holds texture where the deviation of the *target's* luma is at least 5 %
+of that over all compared pixels of the pair, so that brighter pictures have as much of it as darker
+ones; none does where the latter is below 1/255, what 8 bits can barely tell from nothing. Where the
+target has texture and the source none, zncc is 0.
 
 Between -1 and 1, higher is better; a gain or an offset of either view's brightness changes nothing.
 With a high warp error and a high zncc it is the colours that differ; with both bad, geometry or
@@ -33,6 +34,8 @@ stereo matching costs on images with radiometric differences", PAMI 2009.
 """
 
 from __future__ import annotations
+
+import math
 
 import torch
 from torch import Tensor
@@ -140,7 +143,7 @@ def luma(scene: Scene) -> Tensor:
 
 def window_side(height: int) -> int:
     """Side of the windows in pixels, odd."""
-    return max(SIDE, 2 * round((SIDE * height / REFERENCE_HEIGHT - 1) / 2) + 1)
+    return max(SIDE, (SIDE * height // REFERENCE_HEIGHT - 1) // 2 * 2 + 1)
 
 
 UNFILLED, PLAIN, TEXTURED = range(3)
@@ -184,7 +187,8 @@ class _Windows:
         var_b = (bb - b * b / n).clamp_(min=0)
         cov = ab - a * b / n
         filled = n >= MINIMUM_FILLED * self.side**2
-        least = (LEAST_SHARE_OF_DEVIATION * spread).clamp(min=LEAST_DEVIATION) * (1 - 1e-9)
+        # a hair less, so that rounding decides no tie
+        least = (LEAST_SHARE_OF_DEVIATION * (1 - 1e-9) * spread).masked_fill_(spread < LEAST_DEVIATION, math.inf)
         textured = filled & (var_a >= n * least.square().index_select(0, pair))
         norm = (var_a * var_b).sqrt_()
         # a source that is plain up to rounding agrees with nothing
@@ -213,13 +217,13 @@ def _running(values: Tensor, count: int, stride: int) -> Tensor:
     By doubling: sums of 1, 2, 4, ... values, and those that make up `count` joined.
     """
     length = len(values) - (count - 1) * stride
-    total, used, size, block = None, 0, 1, values
-    while True:
+    total = values.new_zeros(length)
+    used, size, block = 0, 1, values
+    while used < count:
         if count & size:
-            part = block[used * stride : used * stride + length]
-            total = part.clone() if total is None else total.add_(part)
+            total += block[used * stride : used * stride + length]
             used += size
-        if used == count:
-            return total
-        block = block[: len(block) - size * stride] + block[size * stride :]
-        size *= 2
+        if used < count:
+            block = block[: len(block) - size * stride] + block[size * stride :]
+            size *= 2
+    return total

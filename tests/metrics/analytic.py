@@ -101,3 +101,38 @@ def _repeat(views: Tensor) -> Tensor:
 
 def _normal(shape: tuple[int, ...], seed: int) -> Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def flickering(scene: Scene, amount: float, seed: int = 0) -> Scene:
+    """Each view's brightness times its own factor, off by `amount` (standard deviation)."""
+    gain = 1 + amount * _normal((scene.views, 1, 1, 1), seed).double()
+    return replace(scene, rgb=(scene.rgb.double() * gain).round().clamp(0, 255).to(torch.uint8))
+
+
+def drifting(scene: Scene, amount: float) -> Scene:
+    """Colours that turn slowly into those of another texture; `amount` is how far the last view has come."""
+    other = (255 - scene.rgb.double().roll(1, -1)) / 2
+    share = torch.linspace(0, amount, scene.views, dtype=torch.float64)[:, None, None, None]
+    return replace(scene, rgb=((1 - share) * scene.rgb.double() + share * other).round().to(torch.uint8))
+
+
+def switched(scene: Scene, other: Scene) -> Scene:
+    """The second half of the views shows another scene."""
+    assert scene.depth is not None
+    assert other.depth is not None
+    half = scene.views // 2
+    rgb, depth = torch.cat([scene.rgb[:half], other.rgb[half:]]), torch.cat([scene.depth[:half], other.depth[half:]])
+    return replace(scene, rgb=rgb, depth=depth)
+
+
+def shifted(scene: Scene, pixels: float, seed: int = 0) -> Scene:
+    """Pictures bent in the plane: another smooth displacement in each view, off by `pixels`; depth stays."""
+    height, width = scene.size
+    coarse = _normal((scene.views, 2, 5, 5), seed)
+    field = torch.nn.functional.interpolate(coarse, scene.size, mode="bicubic", align_corners=False)
+    row, column = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    places = torch.stack([column + pixels * field[:, 0], row + pixels * field[:, 1]], -1)
+    grid = (places + 0.5) * 2 / torch.tensor([width, height]) - 1
+    pictures = scene.rgb.float().movedim(-1, 1)
+    moved = torch.nn.functional.grid_sample(pictures, grid, padding_mode="border", align_corners=False)
+    return replace(scene, rgb=moved.movedim(1, -1).round().clamp(0, 255).to(torch.uint8))
