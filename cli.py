@@ -339,7 +339,9 @@ def report(directory: Directory, offline: Offline = False) -> None:
 
 @app.command()
 def selfcheck(
-    quick: Annotated[bool, typer.Option("--quick", help="Fewer objects and levels: minutes, not half an hour.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Fewer objects and levels: minutes, not half an hour.")
+    ] = False,
     metrics: Annotated[str, typer.Option(help="Names separated by commas; all without.", show_default=False)] = "",
     html: Annotated[Path | None, typer.Option(help="Write the response matrix as a page.")] = None,
     workers: Annotated[

@@ -7,58 +7,137 @@ Each metric is a `torchmetrics.Metric` that works alone::
     metric.compute(), metric.results(), metric.rows()
 """
 
+from .anchors import anchored, index
+from .azimuth_bins import AzimuthQuality
 from .base import SceneMetric, SetMetric, ViewsweepMetric
+from .best_of import BestOf, BestOfLPIPS, expected_best
+from .bootstrap import bootstrap_interval, interval_of_mean
+from .camera_compliance import CameraCompliance
+from .chamfer import Chamfer
 from .class_accuracy import ClassAccuracy
+from .comparison import Comparison, compare, compare_intervals
+from .depth_accuracy import DepthAccuracy
+from .depth_agreement import DepthAgreement, excess_over_oracle
+from .depth_self_agreement import DepthSelfAgreement
+from .epipolar import EpipolarError, ParallaxError
 from .features import FeatureNetwork, Features, extract
 from .frechet import FID, frechet_distance
 from .geometric_share import GeometricShare
+from .hold_out import ReconstructionHoldOut
 from .inception_score import InceptionScore, inception_score
+from .janus import Janus, JanusPixels
 from .kernel import KID, kid_subsets
+from .loop_closure import LoopClosure
+from .lpips_distance import LPIPS, CovisibleLPIPS, PairedLPIPS
+from .manifold import PrecisionRecall, manifold_scores
+from .network import load_network
 from .non_flatness import NonFlatness
+from .paired import PairedQuality, psnr, ssim
+from .paired_tests import jackknife_difference
 from .pairs import GAPS, adjacent_pairs, gap_pairs
+from .ranking import RankRange
 from .result import Definition, MetricResult, Row
+from .sharpness import SharpnessRatio
 from .statistics import jackknife_interval, mean_interval
+from .vendi import Vendi
 from .warp_error import WarpError
+from .warp_structure import WarpStructure
 
 __all__ = [
     "ALL_METRICS",
     "FID",
     "GAPS",
     "KID",
+    "LPIPS",
+    "AzimuthQuality",
+    "BestOf",
+    "BestOfLPIPS",
+    "CameraCompliance",
+    "Chamfer",
     "ClassAccuracy",
+    "Comparison",
+    "CovisibleLPIPS",
     "Definition",
+    "DepthAccuracy",
+    "DepthAgreement",
+    "DepthSelfAgreement",
+    "EpipolarError",
     "FeatureNetwork",
     "Features",
     "GeometricShare",
     "InceptionScore",
+    "Janus",
+    "JanusPixels",
+    "LoopClosure",
     "MetricResult",
     "NonFlatness",
+    "PairedLPIPS",
+    "PairedQuality",
+    "ParallaxError",
+    "PrecisionRecall",
+    "RankRange",
+    "ReconstructionHoldOut",
     "Row",
     "SceneMetric",
     "SetMetric",
+    "SharpnessRatio",
+    "Vendi",
     "ViewsweepMetric",
     "WarpError",
+    "WarpStructure",
     "adjacent_pairs",
+    "anchored",
+    "bootstrap_interval",
+    "compare",
+    "compare_intervals",
+    "excess_over_oracle",
+    "expected_best",
     "extract",
     "frechet_distance",
     "gap_pairs",
     "inception_score",
+    "index",
+    "interval_of_mean",
+    "jackknife_difference",
     "jackknife_interval",
     "kid_subsets",
+    "load_network",
+    "manifold_scores",
     "mean_interval",
     "metric_classes",
+    "psnr",
+    "ssim",
 ]
 
 ALL_METRICS: tuple[type[ViewsweepMetric], ...] = (
     FID,
     KID,
     InceptionScore,
+    PrecisionRecall,
+    Vendi,
+    AzimuthQuality,
+    SharpnessRatio,
     ClassAccuracy,
     WarpError,
+    WarpStructure,
     GeometricShare,
+    EpipolarError,
+    ParallaxError,
+    LoopClosure,
+    Janus,
+    JanusPixels,
+    CovisibleLPIPS,
+    CameraCompliance,
+    ReconstructionHoldOut,
     NonFlatness,
+    DepthSelfAgreement,
+    Chamfer,
+    PairedQuality,
+    PairedLPIPS,
+    DepthAccuracy,
+    DepthAgreement,
 )
-"""All metrics, in the order reports show them."""
+"""All metrics that measure one sample a scene, in the order reports show them."""
 
 
 def metric_classes() -> dict[str, type[ViewsweepMetric]]:

@@ -30,6 +30,7 @@ from torchmetrics.utilities.data import dim_zero_cat
 from ..scenes.errors import UserError
 from ..scenes.scene import Scene
 from . import statistics
+from .bootstrap import interval_of_mean
 from .result import Definition, MetricResult, Row
 
 if TYPE_CHECKING:
@@ -234,7 +235,7 @@ class SceneMetric(ViewsweepMetric):
         if skipped:
             count = f"{skipped} of {skipped + len(values)} scenes could not be measured"
             return MetricResult.failed(f"{count}; {reason}", skipped + len(values))
-        return MetricResult.ok(statistics.mean(values), statistics.mean_interval(values, bounds=bounds), len(values))
+        return MetricResult.ok(statistics.mean(values), interval_of_mean(values, bounds=bounds), len(values))
 
     def _rows(self) -> list[Row]:
         table = self._table()

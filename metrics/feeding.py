@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from .features import Features
 from .result import Definition
-from .base import SetMetric
+from .set_metric import SetMetric
 
 if TYPE_CHECKING:
     from ..scenes.scene import Scene

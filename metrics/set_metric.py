@@ -114,6 +114,7 @@ class SetMetric(ViewsweepMetric):
     def __init__(self, network: str = "tabletop") -> None:
         super().__init__()
         self.network = network
+        self._deleted: dict[int, list[float]] = {}
         # matrices lie flat in the states: processes without pictures do not know their width
         self._add_rows(*self._empty_states())
 
@@ -196,6 +197,18 @@ class SetMetric(ViewsweepMetric):
             return MetricResult.not_run("no reference pictures were given.", fake)
         return None
 
+    def left_out(self) -> dict[str, list[float]]:
+        """Each id's value without each jackknife group of scenes in turn, where it has an interval.
+
+        The same scenes are in the same group for every method (see `statistics.jackknife_groups`),
+        so that two methods can be compared group by group (`paired_tests.jackknife_difference`).
+        """
+        with self._all_processes():
+            self._deleted = {}
+            self._results()
+            names = list(self.definitions(self.network))
+            return {names[which]: values for which, values in sorted(self._deleted.items())}
+
     def _rows(self) -> list[Row]:
         return []
 
@@ -209,5 +222,6 @@ class SetMetric(ViewsweepMetric):
         `which` of `_bounds` the interval is cut at; with nothing `deleted` there is none.
         """
         sizes = np.bincount(groups).tolist() if len(deleted) else []
+        self._deleted[which] = list(deleted)
         interval = statistics.jackknife_interval(value, deleted, sizes, bounds=self._bounds[which])
         return MetricResult.ok(value, interval, n)

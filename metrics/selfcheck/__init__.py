@@ -1,12 +1,12 @@
 """The self-check: every metric on scenes whose answer is known, under graded corruptions and controls.
 
-    plan       what is drawn and measured, quick or full
-    measure    one subject under one corruption, all metrics at every level
-    collect    all of them, in several processes, as one table
-    matrix     what each metric is declared to see
-    judge      rank correlation, separability, effect
-    verdict    the declarations held against the measurements
-    run        all of it in one call
+plan       what is drawn and measured, quick or full
+measure    one subject under one corruption, all metrics at every level
+collect    all of them, in several processes, as one table
+matrix     what each metric is declared to see
+judge      rank correlation, separability, effect
+verdict    the declarations held against the measurements
+run        all of it in one call
 """
 
 from .matrix import MATRIX, Expectation

@@ -19,7 +19,7 @@ from ..feeding import definitions_of, make
 from ..result import Definition
 from ..tabletop_network import load_tabletop_network
 from .measure import Measured, measure_task
-from .plan import CLEAN, Plan, Task, tasks
+from .plan import CLEAN, Plan, tasks
 
 __all__ = ["Table", "collect", "metric_table"]
 
@@ -30,7 +30,7 @@ Subject = tuple[str, int]
 class Table:
     """Every value: metric id, then corruption, then level (0 = clean), then subject.
 
-    For metrics of sets the subjects are those *left out*: each value is that of all the others.
+    For metrics of sets the "subjects" are the sets without one subject each, as in the jackknife;
     `whole` holds the values of the full sets.
 
     Args:
@@ -112,26 +112,20 @@ def _measure_sets(
     reference = Features.cat([one.features for one in found if one.seed >= plan.seeds and one.features is not None])
     subjects = sorted({(one.kind, one.seed) for one in fake})
     for corruption, level in sorted({(one.corruption, one.level) for one in fake}):
-        own = [one for one in fake if (one.corruption, one.level) == (corruption, level)]
-        for left_out in (None, *subjects):
-            metric: Any = make(kind, network, reference)
-            for one in own:
-                if (one.kind, one.seed) != left_out and one.features is not None:
-                    metric.update(one.features, index=subjects.index((one.kind, one.seed)))
-            for key, result in metric.results().items():
-                if result.value is None:
-                    table.reasons.setdefault(key, str(result.reason))
-                elif left_out is None:
-                    table.whole.setdefault(key, {}).setdefault(corruption, {})[level] = result.value
-                else:
-                    table.values[key][corruption][level][left_out] = result.value
+        metric: Any = make(kind, network, reference)
+        for one in fake:
+            if (one.corruption, one.level) == (corruption, level) and one.features is not None:
+                metric.update(one.features, index=subjects.index((one.kind, one.seed)))
+        for key, result in metric.results().items():
+            if result.value is None:
+                table.reasons.setdefault(key, str(result.reason))
+            else:
+                table.whole.setdefault(key, {}).setdefault(corruption, {})[level] = result.value
+        for key, values in metric.left_out().items():
+            # each group holds one subject, for there are fewer subjects than groups
+            table.values[key][corruption][level] = {("without", k): value for k, value in enumerate(values)}
 
 
 def clean_levels(table: Table, key: str, corruption: str) -> dict[int, dict[Subject, float]]:
     """The values of `key` by level of `corruption`, the clean ones as level 0."""
     return {0: table.values[key][CLEAN][0], **table.values[key][corruption]}
-
-
-def task_label(task: Task) -> str:
-    """For progress lines."""
-    return f"{task.kind} {task.seed}, {task.corruption}"

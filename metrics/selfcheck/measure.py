@@ -33,7 +33,7 @@ class Measured:
         level: position among the corruption's levels, from 1; 0 = clean.
         values: of every metric id that gave one.
         reasons: why the others did not.
-        embedding, log_probabilities, sharpness, azimuth_deg: what `Features` holds, as plain arrays.
+        features: of its pictures, for the metrics of sets.
     """
 
     kind: str
@@ -65,7 +65,13 @@ def _clean(kind: str, seed: int, views: int, size: int) -> tuple[TabletopObject,
 
 
 def _measure(
-    plan: Plan, task: Task, level: int, scene: Scene, thing: TabletopObject, clean: Scene, catalogue: dict[str, type[Any]]
+    plan: Plan,
+    task: Task,
+    level: int,
+    scene: Scene,
+    thing: TabletopObject,
+    clean: Scene,
+    catalogue: dict[str, type[Any]],
 ) -> Measured:
     assert scene.cameras is not None
     network = load_tabletop_network()

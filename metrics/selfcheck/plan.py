@@ -112,7 +112,10 @@ FULL = Plan(
     views=24,
     levels=99,
     costly={
-        "camera_compliance": ((*GEOMETRIC, "noise", "drift", "blur_all", "exposure"), ("textured", "repetitive", "thin")),
+        "camera_compliance": (
+            (*GEOMETRIC, "noise", "drift", "blur_all", "exposure"),
+            ("textured", "repetitive", "thin"),
+        ),
         "hold_out": ((*GEOMETRIC, "warp2d", "blur_all", "exposure"), ("textured", "thin")),
     },
 )

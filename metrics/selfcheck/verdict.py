@@ -118,9 +118,7 @@ def _cell(table: Table, metric: str, corruption: str, smallest: float | None) ->
         if allowed is not None:
             ok = abs(effect) <= allowed
             reason = "" if ok else f"changes by {effect:.3g}, more than {allowed:.3g}, the least effect it detects"
-    return Cell(
-        metric, corruption, declared.kind, declared.level, shown, tau, separated, effect, allowed, ok, reason
-    )
+    return Cell(metric, corruption, declared.kind, declared.level, shown, tau, separated, effect, allowed, ok, reason)
 
 
 def _smallest_detected(table: Table, metric: str) -> float | None:
