@@ -4,9 +4,9 @@ All pictures are brought to a height of 256 first (bicubic up, area down), so th
 pixels mean the same everywhere and small pictures have keypoints at all: a 64-px view of a
 tabletop object has about ten without it. Enlarging adds no detail: at 64 px each pixel is four.
 
-Only what lies on the foreground counts (depth, else alpha, else the whole picture), a pixel clear
-of its outline, and no larger than 12 px: an outline is no point on the surface, and the backdrop does not
-turn with the object.
+Only what lies on the foreground counts (depth, else alpha, else the whole picture), for the
+backdrop does not turn with the object, and only what is smaller than 12 px, for larger
+descriptors reach over the object's outline, which is no point on the surface either.
 
 Each view is described once and each pair matched once, shared by all metrics that look at the
 same `Scene` object.
@@ -14,7 +14,6 @@ same `Scene` object.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,7 +22,6 @@ from weakref import WeakKeyDictionary
 import cv2
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import distance_transform_edt
 
 from ..scenes.scene import Scene
 from .reconstruction import LARGEST, mutual_matches, quantised
@@ -36,7 +34,6 @@ Array = npt.NDArray[np.float64]
 CONTRAST = 0.012
 EDGE = 30.0
 RATIO = 0.75  # Lowe's
-CLEARANCE = 1.0  # pixels at the reference height
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,16 +68,12 @@ def grey_pictures(scene: Scene) -> npt.NDArray[np.uint8]:
 
 
 def solid_ground(scene: Scene) -> npt.NDArray[np.bool_]:
-    """Where keypoints count, at the reference height: on the foreground, clear of its outline, [V, 256, W]."""
+    """The foreground at the reference height, [V, 256, W]: keypoints elsewhere do not count."""
     height, width = frame_size(scene)
     rows = ((np.arange(height) + 0.5) * scene.size[0] / height).astype(np.int64)
     columns = ((np.arange(width) + 0.5) * scene.size[1] / width).astype(np.int64)
-    grounds = []
-    for view in scene.foreground.cpu().numpy():
-        # without any background the transform has nothing to measure from
-        distance = distance_transform_edt(view) if not view.all() else np.full(view.shape, math.inf)
-        grounds.append((view & (distance >= CLEARANCE * scene.size[0] / height))[rows][:, columns])
-    return np.stack(grounds)
+    ground: npt.NDArray[np.bool_] = scene.foreground.cpu().numpy()[:, rows][:, :, columns]
+    return ground
 
 
 def detect(scene: Scene) -> list[Keypoints]:
