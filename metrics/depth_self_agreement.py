@@ -155,7 +155,8 @@ def view_scales(views: int, pairs: list[tuple[int, int]], ratios: Array) -> tupl
     matrix = np.zeros((len(pairs), views))
     matrix[np.arange(len(pairs)), first] = -1
     matrix[np.arange(len(pairs)), second] = 1
-    scale, _, rank, _ = np.linalg.lstsq(matrix, step, rcond=None)  # the shortest solution has mean zero
+    found, _, rank, _ = np.linalg.lstsq(matrix, step, rcond=None)  # the shortest solution has mean zero
+    scale: Array = np.asarray(found, dtype=np.float64)
     return scale, int(rank)
 
 

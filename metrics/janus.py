@@ -230,4 +230,5 @@ def _centred(rows: Tensor, mean: Tensor | None = None) -> Tensor:
     length = torch.linalg.vector_norm(away, dim=1)
     least = SAME * torch.linalg.vector_norm(rows.flatten(1), dim=1).clamp(min=1.0)
     unit = away / length.clamp(min=1e-300)[:, None]
-    return (unit * (length > least)[:, None]).view(rows.shape)
+    apart: Tensor = unit * (length > least)[:, None]
+    return apart.view(rows.shape)

@@ -229,7 +229,7 @@ def lift(cameras: Cameras, views: Tensor, uv: Tensor, depth: Tensor) -> Tensor:
 
 
 def both_ways(pairs: list[tuple[int, int]], surfaces: Surfaces) -> Iterator[tuple[Tensor, Tensor]]:
-    """Targets and sources of `pairs`, each pair in both directions, as many at once as memory allows."""
+    """Targets and sources of `pairs`, each pair in both directions, `CHUNK` pixels or so at once."""
     both = torch.tensor([pair for a, b in pairs for pair in ((a, b), (b, a))], dtype=torch.int64).reshape(-1, 2)
     for part in torch.split(both, max(1, CHUNK // surfaces.depth.shape[1])):
         yield part[:, 0], part[:, 1]
