@@ -262,10 +262,7 @@ def too_few(fake: int, real: int, dimensions: int) -> MetricResult | None:
 def _distance(one: Moments, other: Moments, names: tuple[str, str] = ("the covariance", "the covariance")) -> float:
     (mean1, cov1), (mean2, cov2) = one, other
     apart = float(np.sum((mean1 - mean2) ** 2) + np.trace(cov1) + np.trace(cov2))
-    try:
-        factor = np.linalg.cholesky(cov1)
-    except np.linalg.LinAlgError:
-        factor = None
+    factor = _cholesky(cov1)
     if factor is not None:
         eigenvalues = _eigenvalues(_sandwich(factor, cov2))
         distance = apart - 2 * float(np.sqrt(eigenvalues).sum())
@@ -301,11 +298,9 @@ def _eigenvalues(matrix: Array) -> Array:
 def _factor(matrix: Array, name: str) -> Array:
     """F [D, R] with F F^T = matrix, of about as many columns as its rank."""
     symmetric = (matrix + matrix.T) / 2
-    try:
-        whole: Array = np.linalg.cholesky(symmetric)
+    whole = _cholesky(symmetric)
+    if whole is not None:
         return whole
-    except np.linalg.LinAlgError:
-        pass  # singular, or nearly
     largest = float(symmetric.diagonal().max(initial=0.0))
     lower, pivots, rank, _ = scipy.linalg.lapack.dpstrf(symmetric, lower=1, tol=4 * EPSILON * largest)
     factor = np.zeros((len(matrix), int(rank) if largest > 0 else 0))
@@ -314,6 +309,14 @@ def _factor(matrix: Array, name: str) -> Array:
     if float(np.linalg.norm(factor @ factor.T - symmetric)) > 1e-6 * scale:  # what is left is no square
         raise ValueError(f"{name} has a negative eigenvalue, which no covariance has.")
     return factor
+
+
+def _cholesky(matrix: Array) -> Array | None:
+    """The lower triangle L with L L^T = matrix; None where the matrix is singular, or nearly."""
+    try:
+        return np.linalg.cholesky(matrix).astype(np.float64, copy=False)
+    except np.linalg.LinAlgError:
+        return None
 
 
 def _nuclear_norm(matrix: Array) -> float:

@@ -8,9 +8,11 @@ set, N generated pictures y and N reference pictures x (k = 5):
     density   = mean over y of (number of B_k(x) that hold y) / k      (Naeem et al., ICML 2020)
     coverage  = share of x whose B_k(x) holds any y
 
-All from 0, higher is better; density alone may exceed 1. Precision and density speak of fidelity,
-recall and coverage of variety. Density and coverage are the robust ones: one stray reference picture has a
-huge ball, which lends precision to anything near it, and one stray generated picture does so to recall.
+All from 0; precision, recall and coverage up to 1, and higher is better. Density is 1 for real pictures on
+average; it may exceed 1, and then is no better, for blurred pictures crowd where real ones are densest.
+Precision and density speak of fidelity, recall and coverage of variety. Density and coverage are the
+robust ones: one stray reference picture has a huge ball, which lends precision to anything near it, and
+one stray generated picture does so to recall.
 
 Only one view of each scene takes part, or the nearest neighbours would be the sibling views of the
 same object and all balls would shrink to nothing. Which view depends on the scene's index alone. The
@@ -92,9 +94,9 @@ class PrecisionRecall(SetMetric):
             "Density",
             version,
             "",
-            True,
+            None,
             "In how many 5-neighbour balls of reference pictures a generated picture lies, divided by 5, one view a "
-            "scene; 0 and up, 1 expected for reference pictures themselves. n counts scenes.",
+            "scene; 0 and up, 1 expected of real pictures; more is a crowd where they are densest. n counts scenes.",
         ),
         Definition(
             "coverage",

@@ -88,6 +88,14 @@ def test_network_stands_in_every_id_that_depends_on_it() -> None:
     assert [name for name in ids if not name.endswith("[inception]")] == ["sharpness_ratio", "sharpness_error"]
 
 
+def test_density_and_gaps_rank_nobody() -> None:
+    """Blur crowds pictures where real ones are densest, and equally bad sides have no gap."""
+    told = {name: entry.higher_is_better for kind in KINDS for name, entry in kind.definitions("x").items()}
+    neutral = {name.split("[")[0] for name, better in told.items() if better is None}
+    gaps = {f"{stem}_{side}_front_gap" for stem in ("kid", "fid") for side in ("side", "back")}
+    assert neutral == {"kid_subsets", "density", "sharpness_ratio", *gaps}
+
+
 def test_views_of_many_scenes_spread_over_the_circle() -> None:
     unit = np.repeat(np.arange(240), VIEWS)
     azimuth = np.tile(np.arange(VIEWS) * 15.0 - 180.0, 240)
