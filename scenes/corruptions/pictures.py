@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import torch
+from scipy.special import ive
 from torch import Tensor
 
 from ..scene import Scene
@@ -79,11 +80,15 @@ def _turn_hue(rgb: Tensor, degrees: Tensor) -> Tensor:
 
 
 def _blur(rgb: Tensor, sigma: Tensor) -> Tensor:
-    """Pictures [V, H, W, 3] under Gaussians of `sigma` [V] pixels, their borders repeated."""
+    """Pictures [V, H, W, 3] under Gaussians of `sigma` [V] pixels, their borders repeated.
+
+    The kernel is the Gaussian of whole pixels, exp(-sigma^2) I_n(sigma^2) (Lindeberg, "Scale-space for discrete
+    signals", PAMI 1990), whose variance is sigma^2 also where sigma is less than a pixel.
+    """
     views, height, width, _ = rgb.shape
-    reach = max(1, math.ceil(3 * float(sigma.max())))
-    offset = torch.arange(-reach, reach + 1, dtype=torch.float64)
-    weight = torch.exp(-0.5 * (offset / sigma.clamp(min=1e-3)[:, None]) ** 2)
+    reach = 1 + math.ceil(4 * float(sigma.max()))
+    offset = torch.arange(-reach, reach + 1)
+    weight = torch.from_numpy(ive(offset.abs().numpy(), sigma[:, None].square().numpy()))
     kernel = (weight / weight.sum(1, keepdim=True)).repeat_interleave(3, 0)  # a row a view and colour
     stack = rgb.permute(0, 3, 1, 2).reshape(1, 3 * views, height, width).double()
     stack = torch.nn.functional.pad(stack, (reach, reach, reach, reach), mode="replicate")

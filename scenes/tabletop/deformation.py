@@ -69,12 +69,14 @@ class Deformation:
         """Unit normals at `points` of the deformed solid, from those `at_rest`; all [N, 3]."""
         # the gradient of distance(rest(p)): the Jacobian of rest, transposed, times that of the distance
         slope = (self.sway * at_rest[:, None]).sum(-1) * self._angle(points).cos()
-        return torch.nn.functional.normalize(at_rest / self.stretch + (slope[..., None] * self.wave).sum(1), dim=-1)
+        gradient = at_rest / self.stretch + (slope[..., None] * self.wave).sum(1)
+        return torch.nn.functional.normalize(gradient, dim=-1)
 
     def pace(self, headings: Tensor) -> Tensor:
         """How far along unit `headings` [N, 3] one may go for each unit of distance at rest, [N]."""
         bent = self.sway.norm(dim=-1) * (self.wave * headings[:, None]).sum(-1).abs()
-        return 1 / ((headings / self.stretch).norm(dim=-1) + bent.sum(1))
+        speed: Tensor = (headings / self.stretch).norm(dim=-1) + bent.sum(1)
+        return speed.reciprocal()
 
     def _angle(self, points: Tensor) -> Tensor:
         return (self.wave * points[:, None]).sum(-1) + self.phase  # [N, K]
