@@ -158,6 +158,23 @@ def show(
 
 
 @app.command()
+def fetch(
+    names: Annotated[list[str] | None, typer.Argument(metavar="NAME...", help="Weights; none lists them.")] = None,
+    offline: Offline = False,
+) -> None:
+    """Download weights that are not shipped, check their hash, and print where they lie."""
+    _prepare(offline)
+    from .metrics.weight_files import WEIGHT_FILES, weight_path
+
+    for name in names or []:
+        path = weight_path(name, say=lambda line: typer.echo(line, err=True))
+        typer.echo(f"{name}: {path}")
+    if not names:
+        for name, entry in WEIGHT_FILES.items():
+            typer.echo(f"{name}: {entry.what_for}")
+
+
+@app.command()
 def train(
     what: Annotated[str, typer.Argument(help=f"One of {', '.join(TRAINERS)}.")],
     out: Annotated[

@@ -8,7 +8,7 @@ from typing import Any
 from ..scenes.errors import UnknownName
 from ..scenes.tabletop import CLASSES
 from .method_record import info_record
-from .metric_catalogue import catalogue, definitions
+from .metric_catalogue import catalogue
 from .protocol import load_protocol, protocol_names
 from .registry import is_own, load_method, method_names
 
@@ -36,12 +36,14 @@ def describe(name: str) -> dict[str, Any]:
         UnknownName: there is none.
         UserError: it is a file, and faulty.
     """
+    from ..metrics.feeding import definitions_of  # late: brings in torch
+
     if name in protocol_names() or name.endswith((".yaml", ".yml")):
         return {"protocol": load_protocol(name).record}
     if name in method_names() or is_own(name):
         return {"method": info_record(load_method(name).info()) | {"origin": method_names().get(name, name)}}
     for stem, metric in catalogue().items():
-        meanings = definitions(metric, NETWORK)
+        meanings = definitions_of(metric, NETWORK)
         if name == stem or name in meanings:
             return {
                 "metric": {

@@ -95,6 +95,8 @@ class Measurement:
 
     @property
     def network_name(self) -> str:
+        if self.network is not None:
+            return self.network.name
         named = self.protocol.features.network if self.protocol and self.protocol.features else None
         return named or DEFAULT_NETWORK
 
@@ -211,12 +213,13 @@ class MethodMeasurement:
 
 def _network(protocol: Protocol | None) -> tuple[FeatureNetwork | None, str]:
     """The feature network, or None and the reason why there is none."""
-    from ..metrics.tabletop_network import load_tabletop_network
+    from ..metrics.network import load_network
 
     if protocol is not None and protocol.features is None:
         return None, f"the protocol {protocol.name} names no feature network."
+    name = protocol.features.network if protocol is not None and protocol.features is not None else DEFAULT_NETWORK
     try:
-        network = load_tabletop_network()
+        network = load_network(name)
     except UserError as error:
         return None, str(error)
     asked = None if protocol is None or protocol.features is None else protocol.features.sha256

@@ -65,7 +65,7 @@ class Reference(StrictModel):
 class FeatureNetworkByHash(StrictModel):
     """The network behind `fid[network]` and its like; other weights are another protocol."""
 
-    network: Literal["tabletop"]
+    network: Literal["tabletop", "inception", "inception-legacy", "dinov2"]
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
 

@@ -9,7 +9,7 @@ Each metric is a `torchmetrics.Metric` that works alone::
 
 from .anchors import anchored, index
 from .azimuth_bins import AzimuthQuality
-from .base import SceneMetric, SetMetric, ViewsweepMetric
+from .base import SceneMetric, ViewsweepMetric
 from .best_of import BestOf, BestOfLPIPS, expected_best
 from .bootstrap import bootstrap_interval, interval_of_mean
 from .camera_compliance import CameraCompliance
@@ -21,11 +21,12 @@ from .depth_agreement import DepthAgreement, excess_over_oracle
 from .depth_self_agreement import DepthSelfAgreement
 from .epipolar import EpipolarError, ParallaxError
 from .features import FeatureNetwork, Features, extract
-from .frechet import FID, frechet_distance
+from .frechet import FID, frechet_distance, frechet_distance_from_features
+from .gaussian import GaussianSums
 from .geometric_share import GeometricShare
 from .hold_out import ReconstructionHoldOut
 from .inception_score import InceptionScore, inception_score
-from .janus import Janus, JanusPixels
+from .janus import Janus, JanusPixels, janus_excess
 from .kernel import KID, kid_subsets
 from .loop_closure import LoopClosure
 from .lpips_distance import LPIPS, CovisibleLPIPS, PairedLPIPS
@@ -37,6 +38,7 @@ from .paired_tests import jackknife_difference
 from .pairs import GAPS, adjacent_pairs, gap_pairs
 from .ranking import RankRange
 from .result import Definition, MetricResult, Row
+from .set_metric import SetMetric
 from .sharpness import SharpnessRatio
 from .statistics import jackknife_interval, mean_interval
 from .vendi import Vendi
@@ -64,6 +66,7 @@ __all__ = [
     "EpipolarError",
     "FeatureNetwork",
     "Features",
+    "GaussianSums",
     "GeometricShare",
     "InceptionScore",
     "Janus",
@@ -94,12 +97,14 @@ __all__ = [
     "expected_best",
     "extract",
     "frechet_distance",
+    "frechet_distance_from_features",
     "gap_pairs",
     "inception_score",
     "index",
     "interval_of_mean",
     "jackknife_difference",
     "jackknife_interval",
+    "janus_excess",
     "kid_subsets",
     "load_network",
     "manifold_scores",
@@ -124,14 +129,14 @@ ALL_METRICS: tuple[type[ViewsweepMetric], ...] = (
     EpipolarError,
     ParallaxError,
     LoopClosure,
+    DepthSelfAgreement,
+    Chamfer,
+    CovisibleLPIPS,
     Janus,
     JanusPixels,
-    CovisibleLPIPS,
     CameraCompliance,
     ReconstructionHoldOut,
     NonFlatness,
-    DepthSelfAgreement,
-    Chamfer,
     PairedQuality,
     PairedLPIPS,
     DepthAccuracy,

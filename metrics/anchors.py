@@ -34,6 +34,7 @@ INDEX_GROUPS: Mapping[str, tuple[str, ...]] = {
     "warps": ("warp_psnr", "warp_zncc"),
     "geometry": ("geometric_share",),
     "cameras": ("rotation_error_deg",),
+    "shape": ("nfs",),
     "pictures": ("fid",),
 }
 """Groups of the optional index, by the stems of metric ids (``fid`` is ``fid[tabletop]`` as well)."""

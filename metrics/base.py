@@ -18,7 +18,7 @@ from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -33,10 +33,7 @@ from . import statistics
 from .bootstrap import interval_of_mean
 from .result import Definition, MetricResult, Row
 
-if TYPE_CHECKING:
-    from .set_metric import SetMetric
-
-__all__ = ["HEAD", "SceneMetric", "SetMetric", "ViewsweepMetric", "azimuth_deg"]
+__all__ = ["HEAD", "SceneMetric", "ViewsweepMetric", "azimuth_deg"]
 
 Array = npt.NDArray[np.float64]
 HEAD = 5
@@ -284,12 +281,3 @@ def azimuth_deg(yaw: Tensor) -> list[float]:
     """Azimuths in radians as degrees in [-180, 180)."""
     degrees = torch.rad2deg(yaw.to(torch.float64))
     return ((degrees + 180.0) % 360.0 - 180.0).tolist()
-
-
-def __getattr__(name: str) -> Any:
-    """`SetMetric`, which moved to `set_metric`, is still found here."""
-    if name == "SetMetric":
-        from .set_metric import SetMetric
-
-        return SetMetric
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -13,10 +13,11 @@ from typing import Any
 
 import torch
 
-from ..base import SceneMetric, SetMetric
+from ..base import SceneMetric
 from ..features import Features
 from ..feeding import definitions_of, make
 from ..result import Definition
+from ..set_metric import SetMetric
 from ..tabletop_network import load_tabletop_network
 from .measure import Measured, measure_task
 from .plan import CLEAN, Plan, tasks
