@@ -24,7 +24,9 @@ errors at the same scene, 10^((psnr - psnr of the oracle) / 10), averaged as dec
 1 is as consistent as the true views, 0.1 is ten times their error.
 
 When it misleads. Blur raises it, above the oracle's too: read it beside `sharpness_ratio`. A billboard is
-perfectly consistent and is not caught: see `non_flatness`. Gloss, which moves with the camera, counts
+perfectly consistent and is not caught (but within 15 degrees of edge-on it is thinner than the voxels and
+costs some decibels there): see `non_flatness`. A wrong field of view that is the same in all views is
+another object of another size, just as consistent. Gloss, which moves with the camera, counts
 as inconsistent. A region given by alpha or depth is believed: what a method leaves out of it is not
 judged. A drift so slow that neighbours agree costs little. Plain backgrounds only can be told from the
 object without alpha and depth. It sees nothing finer than 1/64 of the frame.
