@@ -1,8 +1,8 @@
 """SIFT keypoints of a scene's views and their matches, in pixels of pictures 256 high.
 
 All pictures are brought to a height of 256 first (bicubic up, area down), so that thresholds in
-pixels mean the same everywhere and small pictures have keypoints at all: a 64-px view of a
-tabletop object has about ten without it. Enlarging adds no detail: at 64 px each pixel is four.
+pixels mean the same everywhere and small pictures have keypoints at all. Enlarging adds no detail:
+at 64 px each pixel is four wide, and distances are as much coarser.
 
 Only what lies on the foreground counts (depth, else alpha, else the whole picture), for the
 backdrop does not turn with the object, and only what is smaller than 12 px, for larger

@@ -9,9 +9,8 @@ package would take longer than most reconstructions.
     mutual ratio test    ->  two-view geometry of each pair, 1.5 px
     incremental mapping  ->  the model with most views; intrinsics stay as they are
 
-COLMAP's defaults are for photographs of 10 megapixels. For pictures of 256 px of one small object
-they register little (2 of 10 plain objects rather than 9), so thresholds of counts are lower and
-thresholds in pixels tighter here.
+COLMAP's defaults are for photographs of megapixels. Of pictures of 256 px of one small object they
+register half, so thresholds of counts are lower and thresholds in pixels tighter here.
 """
 
 from __future__ import annotations
@@ -224,6 +223,9 @@ def _mapping(pycolmap: Any) -> Any:
     options.ba_refine_focal_length = options.ba_refine_extra_params = options.extract_colors = False
     options.mapper.abs_pose_refine_focal_length = options.mapper.abs_pose_refine_extra_params = False
     options.min_num_matches, options.min_model_size = MINIMUM_MATCHES, 3
+    options.structure_less_registration_fallback = (
+        False  # costs half a minute where pictures disagree, and gains nothing
+    )
     options.mapper.init_min_num_inliers, options.mapper.abs_pose_min_num_inliers = INITIAL_INLIERS, POSE_INLIERS
     options.mapper.init_min_tri_angle = INITIAL_ANGLE
     options.mapper.init_max_error = options.mapper.filter_max_reproj_error = ERROR

@@ -38,7 +38,7 @@ def exact(true: Cameras, commanded: Cameras) -> dict[str, float]:
     return dict(zip(NAMES, compliance(found, commanded).mean(0).tolist(), strict=True))
 
 
-def test_consistent_scene_and_the_same_bits_again() -> None:
+def test_consistent_scene() -> None:
     found = measure(CLEAN)
     assert found["registration"] == found["models"] == 1.0
     assert found["rotation_error_deg"] < 0.5
@@ -46,7 +46,11 @@ def test_consistent_scene_and_the_same_bits_again() -> None:
     assert found["translation_error"] < 0.02
     assert found["reprojection_error_px"] < 0.5
     assert found["track_length"] > 3
-    assert measure(replace(CLEAN)) == found
+
+
+def test_same_scene_gives_the_same_bits() -> None:
+    few = CLEAN.select([0, 1, 2, 3])
+    assert measure(few) == measure(replace(few))
 
 
 @pytest.mark.parametrize("degrees", [1.0, 4.0])

@@ -18,7 +18,8 @@ from .analytic import frozen, static
 from .textured import arc, textured, turned
 
 CAMERAS = arc(8)
-CLEAN = textured(CAMERAS, 128)
+SIZE = 96
+CLEAN = textured(CAMERAS, SIZE)
 OFFSETS = torch.tensor([0.3, -1.0, 0.8, -0.2, 1.1, -0.9, 0.5, -0.6])
 
 
@@ -102,20 +103,20 @@ def test_consistent_scene() -> None:
 
 
 def test_wrong_azimuth_raises_both_and_parallax_most() -> None:
-    found = [measure(turned(CAMERAS, level * OFFSETS, 128)[0]) for level in (0.0, 1.0, 2.0, 4.0)]
+    found = [measure(turned(CAMERAS, level * OFFSETS, SIZE)[0]) for level in (0.0, 2.0, 4.0)]
     assert [entry["sed"] for entry in found] == sorted(entry["sed"] for entry in found)
     assert [entry["parallax_error"] for entry in found] == sorted(entry["parallax_error"] for entry in found)
-    assert found[2]["tsed"] == 1.0  # blind, which is why there is the other
-    assert found[2]["parallax_error"] > 3 * found[0]["parallax_error"]
+    assert found[1]["tsed"] == 1.0  # blind, which is why there is the other
+    assert found[1]["parallax_error"] > 3 * found[0]["parallax_error"]
 
 
 def test_slow_camera_is_measured_as_such() -> None:
-    scene, _ = turned(CAMERAS, -0.25 * 10 * torch.arange(8), 128)
+    scene, _ = turned(CAMERAS, -0.25 * 10 * torch.arange(8), SIZE)
     assert measure(scene)["parallax_ratio"] == pytest.approx(0.75, abs=0.05)
 
 
 def test_camera_that_turns_the_other_way_is_worst() -> None:
-    scene, _ = turned(CAMERAS, -2.0 * 10 * torch.arange(8), 128)
+    scene, _ = turned(CAMERAS, -2.0 * 10 * torch.arange(8), SIZE)
     found = measure(scene)
     assert found["parallax_ratio"] < -0.5
     assert found["parallax_error"] == 1.0
@@ -128,7 +129,9 @@ def test_frozen_pictures_fail_in_parallax_whatever_the_lines_say() -> None:
     assert found["parallax_error"] == 1.0
 
 
-@pytest.mark.parametrize("scene", [static(CLEAN), replace(CLEAN, rgb=torch.full_like(CLEAN.rgb, 90))])
+@pytest.mark.parametrize(
+    "scene", [static(CLEAN.select([0, 1])), replace(CLEAN, rgb=torch.full_like(CLEAN.rgb, 90))], ids=["noise", "plain"]
+)
 def test_nothing_in_common_is_worst_and_counts(scene: Scene) -> None:
     found = measure(scene)
     assert found.pop("matches") < 10
