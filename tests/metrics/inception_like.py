@@ -88,11 +88,11 @@ def save_inception_like(path: Path, layers: nn.Module, features: int, classes: i
             module.weight.normal_(0.0, (2 / module.weight[0].numel()) ** 0.5, generator=g)
         if isinstance(module, nn.BatchNorm2d):
             module.running_mean.normal_(0.0, 0.1, generator=g)
-            module.running_var.uniform_(0.5, 1.0, generator=g)
+            module.running_var.uniform_(0.7, 1.3, generator=g)
             module.bias.normal_(0.0, 0.1, generator=g)
         if isinstance(module, Convolution):
             module.mean.normal_(0.0, 0.1, generator=g)
-            module.var.uniform_(0.5, 1.0, generator=g)
+            module.var.uniform_(0.7, 1.3, generator=g)
             module.beta.normal_(0.0, 0.1, generator=g)
     network.output.weight.normal_(0.0, features**-0.5, generator=g)
     network.output.bias.normal_(generator=g)

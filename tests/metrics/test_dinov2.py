@@ -66,9 +66,10 @@ def test_there_are_no_classes(network: Dinov2Network) -> None:
 
 
 def test_distances_can_be_measured_with_it(network: Dinov2Network) -> None:
+    fake, real = extract(network, pictures(13)), extract(network, pictures(14))
     for metric in (FID(network.name), KID(network.name)):
-        metric.update(extract(network, pictures(13)))
-        metric.update(extract(network, pictures(14)), real=True)
+        metric.update(fake)
+        metric.update(real, real=True)
         name, result = next(iter(metric.results().items()))
         assert name.endswith("[dinov2-tiny]")
         assert result.status == "ok"

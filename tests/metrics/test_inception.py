@@ -30,6 +30,11 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def networks(file: Path) -> dict[str, InceptionNetwork]:
+    return {mode: InceptionNetwork(file, "mine", mode=mode) for mode in MODES}  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Pictures of several sizes, one larger than the network's."""
     folder = tmp_path_factory.mktemp("pictures")
@@ -51,20 +56,23 @@ def random_pictures(count: int, size: int = 40) -> Tensor:
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_features_are_clean_fids_own(mode: str, file: Path, folder: Path) -> None:
+def test_features_are_clean_fids_own(
+    mode: str, file: Path, folder: Path, networks: dict[str, InceptionNetwork]
+) -> None:
     # mixed sizes do not fit into a batch of its legacy mode
     expected = get_folder_features(
         str(folder), clean_fids(file, mode), num_workers=0, batch_size=1, device="cpu", mode=mode, verbose=False
     )
-    found = folder_features(folder, InceptionNetwork(file, "mine", mode=mode), batch_size=3).embedding.numpy()  # type: ignore[arg-type]
+    found = folder_features(folder, networks[mode], batch_size=3).embedding.numpy()
     assert found.shape == (5, 2048)
     assert np.abs(expected).max() > 0.5  # else the bar would say nothing
     assert np.abs(found - expected).max() <= BAR
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_pictures_in_memory_give_what_their_files_give(mode: str, file: Path, folder: Path) -> None:
-    network = InceptionNetwork(file, "mine", mode=mode)  # type: ignore[arg-type]
+def test_pictures_in_memory_give_what_their_files_give(
+    mode: str, file: Path, folder: Path, networks: dict[str, InceptionNetwork]
+) -> None:
     paths = sorted(folder.glob("*.png"))[:2]
     expected = get_files_features(
         [str(path) for path in paths],
@@ -76,35 +84,34 @@ def test_pictures_in_memory_give_what_their_files_give(mode: str, file: Path, fo
         verbose=False,
     )
     images = torch.from_numpy(np.stack([np.array(Image.open(path)) for path in paths]))
-    assert np.abs(extract(network, images).embedding.numpy() - expected).max() <= BAR
+    assert np.abs(extract(networks[mode], images).embedding.numpy() - expected).max() <= BAR
 
 
-def test_the_modes_differ(file: Path, folder: Path) -> None:
-    clean, legacy = (folder_features(folder, InceptionNetwork(file, "mine", mode=mode)) for mode in MODES)  # type: ignore[arg-type]
+def test_the_modes_differ(folder: Path, networks: dict[str, InceptionNetwork]) -> None:
+    clean, legacy = (folder_features(folder, networks[mode]) for mode in MODES)
     assert (clean.embedding - legacy.embedding).abs().max() > 100 * BAR
 
 
-def test_probabilities_leave_the_bias_out(file: Path) -> None:
+def test_probabilities_leave_the_bias_out(file: Path, networks: dict[str, InceptionNetwork]) -> None:
     base = torch.jit.load(str(file))
     images = random_pictures(3)
-    own = InceptionNetwork(file, "mine", mode="legacy_tensorflow")(images).log_probabilities.exp()
+    own = networks["legacy_tensorflow"](images).log_probabilities.exp()
     with torch.no_grad():
         torch.testing.assert_close(own, base(images.permute(0, 3, 1, 2), no_output_bias=True), rtol=0, atol=1e-5)
         assert (own - base(images.permute(0, 3, 1, 2))).abs().max() > 1e-2
 
 
-def test_it_is_a_feature_network(file: Path) -> None:
-    network = InceptionNetwork(file, "mine")
+def test_it_is_a_feature_network(file: Path, networks: dict[str, InceptionNetwork]) -> None:
+    network = networks["clean"]
     assert isinstance(network, FeatureNetwork)
     assert network.sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
     assert len(network.classes) == network(random_pictures(1)).log_probabilities.shape[1] == 12
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_company_changes_nothing_but_rounding(mode: str, file: Path) -> None:
-    network = InceptionNetwork(file, "mine", mode=mode)  # type: ignore[arg-type]
+def test_company_changes_nothing_but_rounding(mode: str, networks: dict[str, InceptionNetwork]) -> None:
     images = random_pictures(7)
-    whole, single = extract(network, images, 7), extract(network, images, 1)
+    whole, single = extract(networks[mode], images, 7), extract(networks[mode], images, 1)
     torch.testing.assert_close(whole.embedding, single.embedding, rtol=0, atol=1e-6 * float(whole.embedding.max()))
 
 
@@ -152,8 +159,8 @@ def test_a_broken_file_is_named(tmp_path: Path) -> None:
         InceptionNetwork(path, "broken")
 
 
-def test_misuse_is_explained(file: Path) -> None:
+def test_misuse_is_explained(file: Path, networks: dict[str, InceptionNetwork]) -> None:
     with pytest.raises(ValueError, match="mode is 'fast'; it must be one of clean, legacy_tensorflow"):
         InceptionNetwork(file, "mine", mode="fast")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=re.escape("images are torch.float32 with shape [1, 3, 8, 8]")):
-        InceptionNetwork(file, "mine")(torch.zeros(1, 3, 8, 8))
+        networks["clean"](torch.zeros(1, 3, 8, 8))

@@ -252,3 +252,16 @@ def test_offline_says_what_is_missing_and_where_to_put_it(monkeypatch: pytest.Mo
 def test_an_unknown_name_offers_the_nearest() -> None:
     with pytest.raises(UnknownName, match="Did you mean inception"):
         weight_path("inceptoin")
+
+
+def test_the_cache_of_hugging_face_is_searched(monkeypatch: pytest.MonkeyPatch, server: Server, tmp_path: Path) -> None:
+    from huggingface_hub import constants, file_download
+
+    entry = WEIGHT_FILES["dinov2"]
+    revision = re.findall("[0-9a-f]{40}", entry.url)[0]
+    for module in (constants, file_download):
+        monkeypatch.setattr(module, "HF_HUB_CACHE", str(tmp_path / "hub"), raising=False)
+    monkeypatch.setitem(WEIGHT_FILES, "dinov2", replace(entry, sha256=SHA256))
+    file = put(tmp_path / "hub" / "models--facebook--dinov2-large" / "snapshots" / revision / "model.safetensors")
+    assert weight_path("dinov2") == file
+    assert server.asked == []
