@@ -67,7 +67,8 @@ def cut_out(scene: Scene, largest: int) -> Cutouts:
         alpha = estimated_alpha(rgb)
     height, width = scene.size
     if max(height, width) > largest:
-        size = tuple(max(1, round(side * largest / max(height, width))) for side in (height, width))
+        shrink = largest / max(height, width)
+        size = max(1, round(height * shrink)), max(1, round(width * shrink))
         rgb = adaptive_avg_pool2d(rgb.permute(0, 3, 1, 2), size).permute(0, 2, 3, 1)
         alpha = adaptive_avg_pool2d(alpha[:, None], size)[:, 0]
     # pixels beside the object may hold a little of it, above all where alpha is all or nothing
