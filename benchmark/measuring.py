@@ -191,6 +191,8 @@ class MethodMeasurement:
             return MetricResult.not_run(f"the protocol asks for version {asked}; this viewsweep has {metric.version}.")
         if metric.takes_features and self._shared.network is None:
             return MetricResult.not_run(self._shared.no_network)
+        if "classes" in metric.needs and self._shared.network is not None and not self._shared.network.classes:
+            return MetricResult.not_run(f"the network {self._shared.network.name} names no classes.")
         if "truth" in metric.needs and (self._shared.protocol is None or self._shared.protocol.truth is None):
             return MetricResult.not_run("the true views are not known; a protocol with `truth` says what they are.")
         if "reference" in metric.needs and self._shared.reference is None:

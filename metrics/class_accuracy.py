@@ -34,7 +34,7 @@ class ClassAccuracy(SceneMetric):
     version = 1
     unit = "share"
     higher_is_better = True
-    needs = frozenset({"rgb", "label"})
+    needs = frozenset({"rgb", "label", "classes"})
     takes_features = True
 
     _ids = (

@@ -47,7 +47,7 @@ class InceptionScore(SetMetric):
     version = 1
     unit = "classes"
     higher_is_better = True
-    needs = frozenset({"rgb"})
+    needs = frozenset({"rgb", "classes"})
 
     _keeps = "log_probabilities"
     _ids = (

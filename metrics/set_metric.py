@@ -139,6 +139,8 @@ class SetMetric(ViewsweepMetric):
         if real and "reference" not in self.needs:
             return
         rows: Tensor = getattr(features, self._keeps)
+        if rows.numel() == 0 and len(features):
+            raise ValueError(f"{self._keeps} has no columns; a network without classes has no {self.title}.")
         rows = rows.reshape(len(features), -1)
         scene = torch.as_tensor(OWN_SCENE if index is None else index, dtype=torch.int64).cpu()
         if scene.ndim > 1 or (scene.ndim == 1 and len(scene) != len(rows)):

@@ -10,7 +10,8 @@ run        all of it in one call
 """
 
 from .matrix import MATRIX, Expectation
+from .plan import FULL, QUICK, Plan
 from .run import SelfCheck, run_selfcheck
 from .verdict import Calibration, Cell
 
-__all__ = ["MATRIX", "Calibration", "Cell", "Expectation", "SelfCheck", "run_selfcheck"]
+__all__ = ["FULL", "MATRIX", "QUICK", "Calibration", "Cell", "Expectation", "Plan", "SelfCheck", "run_selfcheck"]

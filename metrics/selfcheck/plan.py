@@ -31,6 +31,7 @@ class Plan:
         costly: metrics that take seconds a scene, each with the corruptions it is measured on and
             the subjects it is measured with.
         metrics: stems of the metrics to measure; empty = all.
+        corruptions: which corruptions are applied.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Plan:
     levels: int
     costly: dict[str, tuple[tuple[str, ...], tuple[str, ...]]]
     metrics: tuple[str, ...] = ()
+    corruptions: tuple[str, ...] = tuple(CORRUPTIONS)
 
     def with_metrics(self, names: Sequence[str]) -> Plan:
         """The same plan with some of the metrics only."""
@@ -78,8 +80,8 @@ def tasks(plan: Plan) -> list[Task]:
     found = []
     for kind in plan.subjects:
         for seed in range(plan.seeds):
-            for name, corruption in CORRUPTIONS.items():
-                found.append(Task(kind, seed, name, tuple(plan.chosen(corruption.levels))))
+            for name in plan.corruptions:
+                found.append(Task(kind, seed, name, tuple(plan.chosen(CORRUPTIONS[name].levels))))
             found.append(Task(kind, seed, CLEAN, ()))
         for seed in range(plan.seeds, plan.seeds + plan.reference_seeds):
             found.append(Task(kind, seed, CLEAN, ()))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -69,14 +69,14 @@ class Calibration:
         return abs(self.measured - self.injected) <= LARGEST_MISS * self.injected
 
 
-def judge(table: Table) -> list[Cell]:
+def judge(table: Table, corruptions: Sequence[str] = tuple(CORRUPTIONS)) -> list[Cell]:
     """A cell for every declared metric under every corruption."""
     cells = []
     for metric in MATRIX:
         if metric not in table.values:
             continue
         smallest = _smallest_detected(table, metric)
-        cells += [_cell(table, metric, corruption, smallest) for corruption in CORRUPTIONS]
+        cells += [_cell(table, metric, corruption, smallest) for corruption in corruptions]
     return cells
 
 

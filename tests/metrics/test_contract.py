@@ -106,7 +106,7 @@ def everything(metric: Any) -> str:
 @each_metric
 def test_declares_what_it_is(kind: type[ViewsweepMetric]) -> None:
     assert metric_classes()[kind.name] is kind
-    assert kind.needs <= {"rgb", "depth", "cameras", "reference", "label", "truth", "weights", "estimate"}
+    assert kind.needs <= {"rgb", "depth", "cameras", "reference", "label", "truth", "weights", "estimate", "classes"}
     definitions = kind.definitions()  # type: ignore[attr-defined]
     assert list(made(kind).results()) == list(definitions)
     for name, entry in definitions.items():

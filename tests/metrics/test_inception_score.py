@@ -116,3 +116,8 @@ def _naive(logs: Logs, splits: int) -> float:
         marginal = part.mean(0)
         scores.append(np.exp(np.mean([(p * (np.log(p) - np.log(marginal))).sum() for p in part])))
     return float(np.mean(scores))
+
+
+def test_a_network_without_classes_is_refused() -> None:
+    with pytest.raises(ValueError, match="a network without classes has no Inception Score"):
+        InceptionScore().update(Features(torch.zeros(5, 3), torch.zeros(5, 0)))
