@@ -24,7 +24,7 @@ from .features import FeatureNetwork, Features, extract
 from .frechet import FID, frechet_distance, frechet_distance_from_features
 from .gaussian import GaussianSums
 from .geometric_share import GeometricShare
-from .hold_out import ReconstructionHoldOut
+from .hold_out import ReconstructionHoldOut, ratio_to_oracle
 from .inception_score import InceptionScore, inception_score
 from .janus import Janus, JanusPixels, janus_excess
 from .kernel import KID, kid_subsets
@@ -111,6 +111,7 @@ __all__ = [
     "mean_interval",
     "metric_classes",
     "psnr",
+    "ratio_to_oracle",
     "ssim",
 ]
 

@@ -91,6 +91,7 @@ class SharpnessRatio(SetMetric):
             kept = [detail[own != group] for group in range(int(groups.max()) + 1)]
             deleted = [statistics.mean(part.tolist()) / truth for part in kept]
         ratio = self._ok(statistics.mean(detail.tolist()) / truth, deleted, groups, len(fake))
+        self._deleted[1] = [_far(value) for value in deleted]
         return [ratio, _error(ratio)]
 
 

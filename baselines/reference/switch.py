@@ -16,4 +16,4 @@ class Switch(Corrupted):
     name = "switch"
     description = "A cheat: halfway round it becomes another object of the class."
     corruption = "switch"
-    level = 0.5
+    level = 1.0

@@ -3,7 +3,8 @@
 One row a metric id, one column a corruption. A cell is
 
     1..9   fires: badness rises with severity, and subjects at this level of the corruption (and
-           beyond) are told from clean ones
+           beyond) are told from clean ones; letters behind it name kinds of subjects on which it
+           cannot: s symmetric (turned, they look the same), p plain (nothing to compare)
     b      blind: no claim that it sees this, by design; the report shows what it does see
     o      must not fire: any change stays below that of the gentlest corruption it detects
     .      not judged: neither promised nor forbidden
@@ -28,13 +29,16 @@ class Expectation:
     Args:
         kind: fires, blind, silent (must not fire) or open (not judged).
         level: from which level on it must tell corrupted from clean; fires only.
+        spared: kinds of subjects it is not held to; fires only.
     """
 
     kind: Kind
     level: int = 0
+    spared: tuple[str, ...] = ()
 
 
 KINDS: dict[str, Kind] = {"b": "blind", "o": "silent", ".": "open"}
+SPARED = {"s": "symmetric", "p": "plain", "t": "thin", "r": "repetitive"}
 
 TABLE = """
 """
@@ -50,11 +54,14 @@ def parse(text: str) -> dict[str, dict[str, Expectation]]:
     for name, *cells in lines[1:]:
         if len(cells) != len(head):
             raise ValueError(f"{name} has {len(cells)} cells for {len(head)} corruptions.")
-        matrix[name] = {
-            corruption: Expectation("fires", int(cell)) if cell.isdigit() else Expectation(KINDS[cell])
-            for corruption, cell in zip(head, cells, strict=True)
-        }
+        matrix[name] = {corruption: _expectation(cell) for corruption, cell in zip(head, cells, strict=True)}
     return matrix
+
+
+def _expectation(cell: str) -> Expectation:
+    if cell[0].isdigit():
+        return Expectation("fires", int(cell[0]), tuple(SPARED[letter] for letter in cell[1:]))
+    return Expectation(KINDS[cell])
 
 
 MATRIX = parse(TABLE)

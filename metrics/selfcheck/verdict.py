@@ -93,7 +93,7 @@ def calibrations(table: Table) -> list[Calibration]:
 
 def _cell(table: Table, metric: str, corruption: str, smallest: float | None) -> Cell:
     declared = expectation(metric, corruption)
-    levels = _badness(table, metric, corruption)
+    levels = _badness(table, metric, corruption, declared.spared)
     if len(levels) < 2:
         return Cell(metric, corruption, declared.kind, declared.level, {}, None, None, None, reason="not measured.")
     means = {level: statistics.mean(list(values.values())) for level, values in levels.items()}
@@ -124,7 +124,7 @@ def _cell(table: Table, metric: str, corruption: str, smallest: float | None) ->
 def _smallest_detected(table: Table, metric: str) -> float | None:
     effects = []
     for corruption, declared in MATRIX[metric].items():
-        levels = _badness(table, metric, corruption)
+        levels = _badness(table, metric, corruption, declared.spared)
         if declared.kind == "fires" and len(levels) > 1:
             effects.append(_effect(levels, _judged_level(declared, list(levels))))
     return min(effects, default=None)
@@ -136,15 +136,17 @@ def _judged_level(declared: Expectation, levels: list[int]) -> int:
     return min(beyond) if beyond and declared.kind == "fires" else max(levels)
 
 
-def _badness(table: Table, metric: str, corruption: str) -> dict[int, dict[tuple[str, int], float]]:
-    """By level, over the subjects measured at all levels; higher is worse."""
+def _badness(
+    table: Table, metric: str, corruption: str, spared: Sequence[str] = ()
+) -> dict[int, dict[tuple[str, int], float]]:
+    """By level, over the subjects measured at all levels but the kinds `spared`; higher is worse."""
     if corruption not in table.values[metric]:
         return {}
     levels = clean_levels(table, metric, corruption)
     common = set.intersection(*(set(values) for values in levels.values()))
     sign = _sign(table, metric)
     return {
-        level: {subject: sign * values[subject] for subject in sorted(common)}
+        level: {subject: sign * values[subject] for subject in sorted(common) if subject[0] not in spared}
         for level, values in sorted(levels.items())
         if common
     }

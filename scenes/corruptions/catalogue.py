@@ -136,10 +136,10 @@ _ALL = (
         "switch",
         "identity switch",
         "identity",
-        "share of the views",
-        (1 / 24, 1 / 12, 1 / 6, 1 / 4, 1 / 2),
+        "share of the way",
+        (0.05, 0.1, 0.25, 0.5, 1.0),
         False,
-        "The last views show another object of the class.",
+        "From the middle of the sweep on it is another object of the class, or on the way there.",
         identities.switch,
     ),
     Corruption(

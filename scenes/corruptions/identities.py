@@ -19,13 +19,23 @@ CANDIDATES = 8
 
 
 def switch(thing: TabletopObject, clean: Scene, level: float, generator: torch.Generator) -> Scene:
-    """The last `level` of the views (one at least) show another object of the class, in the same light."""
+    """From the middle of the sweep on it is `level` of the way to another object of the class, in the same light.
+
+    Its shape parameters lie between those of both objects, its colours are a blend of both materials.
+    """
     other = _stranger(thing, generator)
-    count = min(clean.views, max(1, round(level * clean.views)))
-    where = list(range(clean.views - count, clean.views))
+    where = list(range(clean.views // 2, clean.views))
     assert clean.cameras is not None  # checked by Corruption.apply
-    shown = replace(thing, field=other.field, material=other.material).render(clean.cameras[where], clean.size[0])
-    return with_views(clean, where, shown)
+    cameras, size = clean.cameras[where], clean.size[0]
+    share = min(level, 1.0)
+    own, theirs = thing.field.parameters, other.field.parameters
+    between = {name: value + share * (theirs[name] - value) for name, value in own.items()}
+    field = replace(thing.field, parameters=between)
+    repainted = replace(thing, field=field, material=other.material).render(cameras, size)
+    if share < 1:
+        kept = replace(thing, field=field).render(cameras, size)
+        repainted = painted(kept, kept.rgb.double() + share * (repainted.rgb.double() - kept.rgb.double()))
+    return with_views(clean, where, repainted)
 
 
 def drift(thing: TabletopObject, clean: Scene, level: float, generator: torch.Generator) -> Scene:

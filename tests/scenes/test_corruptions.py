@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 import torch
@@ -14,7 +15,7 @@ from viewsweep.scenes.tabletop import TabletopObject, sample
 
 SIZE, VIEWS, PITCH = 24, 8, 0.2
 FAMILIES = {"photometric", "geometry", "camera", "identity", "quality", "structure", "control"}
-COUNTED = {"switch", "janus", "reversed", "view_order"}  # concern whole views, one at least
+COUNTED = {"janus", "reversed", "view_order"}  # concern whole views, one at least
 FIXED = {
     "depth_relief",
     "frozen",
@@ -52,11 +53,12 @@ def lone(thing: TabletopObject) -> Scene:
 
 @pytest.fixture(scope="module")
 def drawn(thing: TabletopObject, clean: Scene) -> dict[str, list[Scene]]:
-    """Every corruption at three of its levels: the gentlest, one between, the grossest."""
-    return {
-        name: [fault.apply(thing, clean, fault.levels[level]) for level in (0, len(fault.levels) // 2, -1)]
-        for name, fault in DISTINCT.items()
-    }
+    """Every corruption at its gentlest and its grossest, and at one between where nothing is rendered."""
+    scenes = {}
+    for name, fault in DISTINCT.items():
+        between = [len(fault.levels) // 2] if name in (*PICTURES, *DEPTHS) else []
+        scenes[name] = [fault.apply(thing, clean, fault.levels[level]) for level in (0, *between, -1)]
+    return scenes
 
 
 def change(clean: Scene, scene: Scene) -> float:
@@ -120,15 +122,14 @@ def test_the_higher_the_level_the_further_from_clean(
 ) -> None:
     scenes = drawn[fault.name]
     if fault.name == "resolution":
-        assert [scene.size[0] for scene in scenes] == [22, 18, 12]
+        assert [scene.size[0] for scene in scenes] == [22, 12]
         return
     changes = [change(clean, scene) for scene in scenes]
-    if fault.name in COUNTED:  # of so few views the gentler levels may concern the same
-        assert changes[0] <= changes[1] < changes[2]
-    else:
-        assert changes[0] < changes[1] < changes[2]
+    if not fault.name.startswith("blur"):  # the gentlest is a twentieth of a pixel here and lost in rounding
+        assert changes[0] > 0
+    assert all(gentler < grosser for gentler, grosser in pairwise(changes))
     assert changes[0] < 0.02
-    assert changes[2] > 0.003
+    assert changes[-1] > 0.003
 
 
 @pytest.mark.parametrize("name", [name for name in DISTINCT if name not in COUNTED | {"fov", "resolution"}])
@@ -368,14 +369,17 @@ def test_janus_shows_the_front_on_the_back(drawn: dict[str, list[Scene]], clean:
     assert torch.equal(gross.rgb[[0, 1, -1]], clean.rgb[[0, 1, -1]])
 
 
-def test_switch_keeps_the_first_views_and_the_background(drawn: dict[str, list[Scene]], clean: Scene) -> None:
-    for scene, count in zip(drawn["switch"], (1, 1, 4), strict=True):
-        assert torch.equal(scene.rgb[:-count], clean.rgb[:-count])
+def test_switch_keeps_the_first_half_and_the_background(drawn: dict[str, list[Scene]], clean: Scene) -> None:
+    half = VIEWS // 2
+    for scene in drawn["switch"]:
+        assert torch.equal(scene.rgb[:half], clean.rgb[:half])
         assert scene.alpha is not None
         assert clean.alpha is not None
         empty = (scene.alpha == 0) & (clean.alpha == 0)
         assert int((scene.rgb.int() - clean.rgb.int())[empty].abs().max()) == 0
-        assert float(difference(scene.select([VIEWS - 1]), clean.select([VIEWS - 1]))) > 3
+    away = [float(difference(scene.select([VIEWS - 1]), clean.select([VIEWS - 1]))) for scene in drawn["switch"]]
+    assert away == sorted(away)
+    assert away[-1] > 3
 
 
 def test_drift_starts_clean_and_keeps_the_shape(drawn: dict[str, list[Scene]], clean: Scene) -> None:
