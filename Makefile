@@ -10,8 +10,9 @@ RUN    := $(VENV)/bin
 demo: setup  ## Run the demo protocol on all shipped methods and write runs/demo/report.html
 	$(RUN)/viewsweep run tabletop64-demo --out runs/demo
 
-test: setup check  ## Style, types and all tests that need neither GPU nor downloads
-	$(RUN)/python -m pytest -m "not gpu and not weights and not slow"
+test: setup check  ## Style, types, all tests that need neither GPU nor downloads, and the quick self-check
+	OMP_NUM_THREADS=1 $(RUN)/python -m pytest -n auto --dist loadfile -m "not gpu and not weights and not slow"
+	$(RUN)/viewsweep selfcheck --quick
 
 check: setup
 	$(RUN)/ruff check .

@@ -61,7 +61,9 @@ def _protocols() -> dict[str, str]:
 
 
 def _metrics() -> dict[str, str]:
-    meanings = [definitions(metric, NETWORK) for metric in catalogue().values()]
+    from ..metrics.feeding import definitions_of
+
+    meanings = [definitions_of(metric, NETWORK) for metric in catalogue().values()]
     return {name: entry.description for found in meanings for name, entry in found.items()}
 
 

@@ -117,10 +117,10 @@ def test_show(name: str, kind: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["show", "orcle"], "Error: There is no protocol, method or metric named 'orcle'. Did you mean oracle?"),
+        (["show", "orcle"], "Error: There is no protocol, method or metric named 'orcle'. Did you mean oracle"),
         (["list", "method"], "Error: There is no kind of thing named 'method'. Did you mean methods?"),
         (["run", "tabletop64-dmo"], "Error: There is no protocol named 'tabletop64-dmo'. Did you mean tabletop64-demo"),
-        (["run", "tabletop64", "--methods", "orcle"], "Error: There is no method named 'orcle'. Did you mean oracle?"),
+        (["run", "tabletop64", "--methods", "orcle"], "Error: There is no method named 'orcle'. Did you mean oracle"),
         (["sample", "tabletop64", "--device", "cuda"], "Error: --device cuda: torch finds no usable GPU here."),
         (["sample", "tabletop64", "--batch-size", "0"], "Error: --batch-size 0: at least one scene at a time."),
         (["status", "nowhere"], "Error: nowhere: there is no run here. Start one with `viewsweep run`."),

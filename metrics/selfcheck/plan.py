@@ -27,7 +27,7 @@ class Plan:
         reference_seeds: how many further clean objects of each kind make up the reference set.
         size: picture height and width, pixels.
         views: cameras of the sweep.
-        levels: how many of a corruption's levels, the gentlest and the grossest among them.
+        levels: how many of a corruption's levels, the grossest among them.
         costly: metrics that take seconds a scene, each with the corruptions it is measured on and
             the subjects it is measured with.
         metrics: stems of the metrics to measure; empty = all.
@@ -50,10 +50,14 @@ class Plan:
         return replace(self, metrics=tuple(names))
 
     def chosen(self, levels: Sequence[float]) -> list[int]:
-        """Which of a corruption's levels are applied, by position."""
+        """Which of a corruption's levels are applied, by position: all, or some without the first.
+
+        The first is at or below what can be noticed; where few are measured it would be chance.
+        """
         last = len(levels) - 1
-        count = min(self.levels, len(levels))
-        return sorted({round(k * last / max(count - 1, 1)) for k in range(count)}) if count > 1 else [last]
+        if self.levels > last:
+            return list(range(last + 1))
+        return sorted({last - round(k * (last - 1) / max(self.levels - 1, 1)) for k in range(self.levels)})
 
     def measured(self, metric: str, kind: str, corruption: str, seed: int) -> bool:
         """Whether `metric` is measured on this subject under this corruption."""

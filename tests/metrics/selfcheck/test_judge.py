@@ -36,7 +36,7 @@ def test_auroc_of_same_and_of_separate_samples() -> None:
 
 def test_effect_is_taken_subject_by_subject() -> None:
     assert mean_effect([1.0, 10.0], [2.0, 12.0]) == 1.5
-    with pytest.raises(ValueError, match="shorter"):
+    with pytest.raises(ValueError, match="longer"):
         mean_effect([1.0], [1.0, 2.0])
 
 
