@@ -6,8 +6,9 @@ import itertools
 import multiprocessing
 import os
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +26,8 @@ from .plan import CLEAN, Plan, tasks
 __all__ = ["Table", "collect", "metric_table"]
 
 Subject = tuple[str, int]
+
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 @dataclass
@@ -71,12 +74,27 @@ def collect(
             torch.set_num_threads(threads)
     else:
         context = multiprocessing.get_context("spawn")  # a fork of a process with torch threads hangs
-        with ProcessPoolExecutor(workers, mp_context=context, initializer=_start) as pool:
+        with _one_thread_each(), ProcessPoolExecutor(workers, mp_context=context, initializer=_start) as pool:
             waiting = [pool.submit(measure_task, plan, task, catalogue) for task in work]
             for done, future in enumerate(waiting):
                 found += future.result()
                 progress(done + 1, len(work))
     return sorted(found, key=lambda one: (one.kind, one.seed, one.corruption, one.level))
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Processes started within compute on one thread each; more would spend their time waiting for each other."""
+    before = {name: os.environ.get(name) for name in THREADS}
+    os.environ.update(dict.fromkeys(THREADS, "1"))  # read by the libraries when they are loaded
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _start() -> None:

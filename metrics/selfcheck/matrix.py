@@ -40,12 +40,138 @@ class Expectation:
 KINDS: dict[str, Kind] = {"b": "blind", "o": "silent", ".": "open"}
 SPARED = {"s": "symmetric", "p": "plain", "t": "thin", "r": "repetitive"}
 
-TABLE = """
+SEEN = """
+                            noise hue flicker wobble warp2d depth_field depth_scale depth_relief disobedience frozen
+fid[tabletop]                   5   b       4      .      b           b           b            b            b      .
+kid[tabletop]                   5   b       .      .      .           b           b            b            b      .
+kid_worst_bin[tabletop]         5   .       .      .      .           b           b            b            b      .
+is[tabletop]                    .   b       .      b      b           b           b            b            b      b
+recall[tabletop]                .   .       .      .      .           b           b            b            .      .
+coverage[tabletop]              .   .       .      .      .           b           b            b            .      .
+vendi[tabletop]                 .   .       .      .      .           b           b            b            .      .
+class_accuracy[tabletop]        .   .       .      .      .           b           b            b            .      .
+sharpness_error                 4   b       b      b      b           b           b            b            b      b
+warp_psnr                       5   .       4      4      5           6           3            5           5p     4p
+warp_psnr@60                    5   .       5      5      5           5           3            4           5p     3p
+warp_mse                        5   .       4      4      5           5           2            5           4p     4p
+warp_zncc                       4   b       b      3      3           5           2            4            4      3
+warp_zncc@60                    5   b       b      3      3           3           2            3            5      3
+geometric_share                 b   b       b      3      b           2           2            3           5s     5s
+geometric_share@60              b   b       b      1      b           1           1            1           5s     2s
+depth_round_trip                b   b       b      3      b           3           3            4           6s     6s
+scale_jitter                    b   b       b      1      b           1           1           1s            b      .
+chamfer                         b   b       b      2      b           2           2            3           4s     4s
+sed                             5   b       b      4      5           b           b            b            .      .
+tsed                           5p   b       b      .      .           b           b            b            .      .
+tsed_auc                       5p   b       b      5      5           b           b            b           5p     5p
+parallax_error                 5p   b       b      .      .          6p          6p           5p           4p      6
+loop_psnr                       5   .       .      5      5           6          5p            5           4p      .
+loop_drop_db                    b   b       b      b      b           .           .            .            b      .
+janus[tabletop]                 .   b       b      b      b           b           b            b            b      b
+janus_pixels                    b   b       b      b      b           b           b            b            b      b
+rotation_error_deg              .   .       .      .      .           .           .            .            .     2r
+adjacent_rotation_error_deg     .   .       .     3r      .           .           .            .           3r     2r
+holdout_psnr                    .   .       .      3      4           .           .            .            5      3
+holdout_mse                     .   .       .      2      3           .           .            .            3      1
+nfs                             b   b       b      b      b           .           b            5            b      b
+plane_residual                  b   b       b      b      b           b           b            4            b      b
+psnr                            1   1       1      1      1           b           b            b            1      1
+ssim                            1   1       1      1      1           b           b            b            1      1
+abs_rel                         b   b       b      1      b           1           1            1            1      1
+silog                           b   b       b      1      b           1           1            1            1      1
+delta_1.05                      b   b       b      1      b           .           .            .           1s     1s
+normals_deg                     b   b       b      1      b           1           b            1           4s     1s
+"""
+
+TURNED = """
+                            reversed fov switch drift janus blur_per_view billboard
+fid[tabletop]                      .   .      .     .     .             .         .
+kid[tabletop]                      .   b      b     b     .             .         .
+kid_worst_bin[tabletop]            .   .      b     b     .             .         .
+is[tabletop]                       b   .      b     b     b             b         .
+recall[tabletop]                   .   .      .     .     .             .         .
+coverage[tabletop]                 .   .      .     .     .             .         .
+vendi[tabletop]                    .   .      .     .     .             .         .
+class_accuracy[tabletop]           .   .      .     .     .             .         .
+sharpness_error                    b   .      b     .     b             .         .
+warp_psnr                          5   .      b     b     b             b         b
+warp_psnr@60                       5 6sp      .     .     b             b         .
+warp_mse                           3   .      .     .     .             .         .
+warp_zncc                          1   .      5     .     .             .         .
+warp_zncc@60                       2   5      5     5     .            5p         .
+geometric_share                   4s   .      .     b     .             b         .
+geometric_share@60                4s   .      .     b     .             b         .
+depth_round_trip                  4s   .      .     b     .             b         .
+scale_jitter                       b  4s      .     b     b             b         .
+chamfer                           2s   6      b     b     b             b         b
+sed                               5s   b      .     .     .             .         .
+tsed                               5   b      .     b     b             .         .
+tsed_auc                           5   b      .     .     b             .         .
+parallax_error                     5   b      .     b   5sp             5         .
+loop_psnr                          .   .      3     3     b             b         b
+loop_drop_db                       .   .      3     3     b             b         b
+janus[tabletop]                    .   b      b     b     3             b         .
+janus_pixels                       b   b      b     b     3             b         .
+rotation_error_deg                 .   .      .     .     .             .         .
+adjacent_rotation_error_deg        .   .      .     .     .             .         .
+holdout_psnr                       .   .      5     .     .             .         .
+holdout_mse                        .   .      4     .     .             .         .
+nfs                                b   b      b     b     b             b         4
+plane_residual                     b   b      b     b     b             b         4
+psnr                               1   1      1     1     1             1         1
+ssim                               1   1      1     1     3             1         1
+abs_rel                            1   1      1     b     1             b         1
+silog                              1   1      1     b     1             b         1
+delta_1.05                        1s   3      4     b    1s             b         1
+normals_deg                       1s   2      3     b     .             b         1
+"""
+
+CONTROLS = """
+                            blur_all exposure hue_all view_order resolution flatness
+fid[tabletop]                      .        4       o          o          .        .
+kid[tabletop]                      4        4       o          o          .        .
+kid_worst_bin[tabletop]            o        .       o          o          o        .
+is[tabletop]                       o        5       o          o          o        o
+recall[tabletop]                   .        .       .          o          .        .
+coverage[tabletop]                 .        .       .          o          .        .
+vendi[tabletop]                    .        .       .          o          .        .
+class_accuracy[tabletop]           .        .       .          o          .        .
+sharpness_error                    .        .       o          o          4        .
+warp_psnr                          o        o       o          o          o        o
+warp_psnr@60                       o        o       o          o          o        o
+warp_mse                           o        o       o          o          o        o
+warp_zncc                          o        o       o          o          o        .
+warp_zncc@60                       .        o       o          o          o        .
+geometric_share                    o        o       o          o          o        o
+geometric_share@60                 o        o       o          o          o        .
+depth_round_trip                   o        o       o          o          o        o
+scale_jitter                       o        o       o          o          o        o
+chamfer                            o        o       o          o          .        o
+sed                                .        o       o          o          .        .
+tsed                               .        o       o          o          .        o
+tsed_auc                           .        o       o          o          .        .
+parallax_error                     .        o       o          o          .        .
+loop_psnr                          o        o       o          .          o        o
+loop_drop_db                       o        o       o          .          o        o
+janus[tabletop]                    o        o       o          o          o        .
+janus_pixels                       o        o       o          o          o        o
+rotation_error_deg                 .        o       .          .          .        .
+adjacent_rotation_error_deg        .        o       .          .          .        .
+holdout_psnr                       o        o       .          .          .        .
+holdout_mse                        o        o       .          .          .        .
+nfs                                o        o       o          o          o        4
+plane_residual                     o        o       o          o          o        4
+psnr                               1        1       1          o          o        1
+ssim                               1        1       1          o          o        1
+abs_rel                            o        o       o          o          o        1
+silog                              o        o       o          o          o        1
+delta_1.05                         o        o       o          o          o        1
+normals_deg                        o        o       o          o          .        1
 """
 
 
 def parse(text: str) -> dict[str, dict[str, Expectation]]:
-    """A matrix from its text: a head line of corruption names, then an id and a cell for each."""
+    """A matrix from its text: a head line of corruption names, then lines of an id and its cells."""
     lines = [line.split() for line in text.strip().splitlines()]
     if not lines:
         return {}
@@ -64,7 +190,13 @@ def _expectation(cell: str) -> Expectation:
     return Expectation(KINDS[cell])
 
 
-MATRIX = parse(TABLE)
+def _joined(*texts: str) -> dict[str, dict[str, Expectation]]:
+    """One matrix from blocks of columns with the same rows."""
+    parts = [parse(text) for text in texts]
+    return {name: {key: cell for part in parts for key, cell in part[name].items()} for name in parts[0]}
+
+
+MATRIX = _joined(SEEN, TURNED, CONTROLS)
 
 
 def expectation(metric: str, corruption: str) -> Expectation:

@@ -22,6 +22,8 @@ from .plan import CLEAN, Plan, Task
 __all__ = ["Measured", "measure_task"]
 
 PITCH = math.radians(15.0)
+NOT_HERE = {"weights", "estimate"}
+"""Needs of metrics that are not checked: nothing is downloaded for a self-check."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,9 @@ def _measure(
         return measured
     for name, kind in catalogue.items():
         if not issubclass(kind, SceneMetric) or not plan.measured(name, task.kind, task.corruption, task.seed):
+            continue
+        if kind.needs & NOT_HERE:
+            measured.reasons.update(dict.fromkeys(kind.definitions(), "what it needs is not shipped with viewsweep."))
             continue
         metric = make(kind, network.name, None)
         feed(metric, scene, 0, features, truth() if "truth" in kind.needs else None)

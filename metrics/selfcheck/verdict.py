@@ -19,8 +19,11 @@ LEAST_TAU = 0.9
 LEAST_AUROC = 0.95
 LARGEST_MISS = 0.1
 
-CALIBRATED: dict[str, tuple[str, float]] = {}
-"""Metric ids whose value *is* the injected level: corruption, and levels below which noise rules."""
+CALIBRATED: dict[str, tuple[str, float, float]] = {"scale_jitter": ("depth_scale", 0.0025, 0.04)}
+"""Metric ids whose value *is* the injected level: corruption, and the range in which they promise it."""
+
+EXACT = 1e-9
+"""What a metric without any fault it must see may change under a control it must not mind."""
 
 
 @dataclass(frozen=True)
@@ -83,10 +86,10 @@ def judge(table: Table, corruptions: Sequence[str] = tuple(CORRUPTIONS)) -> list
 def calibrations(table: Table) -> list[Calibration]:
     """What unit-valued metrics read, against what was injected."""
     found = []
-    for metric, (corruption, least) in CALIBRATED.items():
+    for metric, (corruption, least, most) in CALIBRATED.items():
         for level, subjects in table.values.get(metric, {}).get(corruption, {}).items():
             injected = CORRUPTIONS[corruption].levels[level - 1]
-            if injected >= least:
+            if least <= injected <= most:
                 found.append(Calibration(metric, corruption, injected, statistics.mean(list(subjects.values()))))
     return found
 
@@ -114,10 +117,9 @@ def _cell(table: Table, metric: str, corruption: str, smallest: float | None) ->
         ok, reason = not faults, "; ".join(faults)
     elif declared.kind == "silent":
         effect = max((_effect(levels, level) for level in levels if level), key=abs)
-        allowed = smallest
-        if allowed is not None:
-            ok = abs(effect) <= allowed
-            reason = "" if ok else f"changes by {effect:.3g}, more than {allowed:.3g}, the least effect it detects"
+        allowed = EXACT if smallest is None else smallest
+        ok = abs(effect) <= allowed
+        reason = "" if ok else f"changes by {effect:.3g}, more than {allowed:.3g}, the least effect it detects"
     return Cell(metric, corruption, declared.kind, declared.level, shown, tau, separated, effect, allowed, ok, reason)
 
 
