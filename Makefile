@@ -5,13 +5,15 @@ UV     := .uv/bin/uv
 VENV   := .venv
 RUN    := $(VENV)/bin
 
-.PHONY: demo test check setup lock clean
+.PHONY: demo test selfcheck check setup lock clean
 
 demo: setup  ## Run the demo protocol on all shipped methods and write runs/demo/report.html
 	$(RUN)/viewsweep run tabletop64-demo --out runs/demo
 
-test: setup check  ## Style, types, all tests that need neither GPU nor downloads, and the quick self-check
+test: setup check  ## Style, types and all tests that need neither GPU nor downloads
 	OMP_NUM_THREADS=1 $(RUN)/python -m pytest -n auto --dist loadfile -m "not gpu and not weights and not slow"
+
+selfcheck: setup  ## Prove that each metric sees what it claims to see, in minutes
 	$(RUN)/viewsweep selfcheck --quick
 
 check: setup

@@ -30,7 +30,7 @@ scale_jitter b     4           o
 """)
 MISTAKEN = parse("""
              noise depth_scale exposure
-warp_mse     b     .           o
+warp_mse     b     .           .
 scale_jitter 5     4           o
 """)
 
