@@ -393,11 +393,12 @@ def selfcheck(
             typer.echo(f"✗ {fault}")
         for name, reason in check.unmeasured.items():
             typer.echo(f"- {name} was not measured: {reason}")
-        typer.echo(f"{check.held} declarations hold, {len(check.faults)} do not ({check.seconds:.0f} s).")
+        typer.echo(f"Declarations that hold: {check.held}; that do not: {len(check.faults)} ({check.seconds:.0f} s).")
         if html is not None:
             typer.echo(f"Matrix: {html}")
     if check.faults:
-        raise ChecksFailed(f"{len(check.faults)} declarations do not hold on this machine.")
+        what = "1 declaration does" if len(check.faults) == 1 else f"{len(check.faults)} declarations do"
+        raise ChecksFailed(f"{what} not hold on this machine.")
 
 
 def main() -> None:

@@ -42,7 +42,7 @@ from .base import HEAD
 from .lpips_distance import PairedLPIPS
 from .paired import PairedQuality
 from .result import Definition, MetricResult, Row
-from .truth_metric import TruthMetric, check_truth
+from .truth_metric import TruthMetric
 
 __all__ = ["COUNTS", "BestOf", "BestOfLPIPS", "expected_best"]
 
@@ -67,14 +67,8 @@ class _BestOf(TruthMetric):
         """
         if sample < 0:
             raise ValueError("a sample's number cannot be negative.")
-        lacking = self._lacks(scene) or ("truth" if truth is None else None)
-        if lacking or truth is None:
-            self._skip(index, lacking or "truth")
-            return
-        check_truth(scene, truth, index)
-        measured = self._compare(scene, truth)
-        if isinstance(measured, int):
-            self._skip_own(index, measured)
+        measured = self._against(scene, index, truth)
+        if measured is None:
             return
         means = [statistics.mean(column) for column in measured[1].T.tolist()]
         self._record(index, [-1], [sample], [math.nan], torch.tensor([means], dtype=torch.float64))

@@ -57,19 +57,26 @@ class TruthMetric(OwnReasons):
         Raises:
             ValueError: `truth` has other views, another size or other cameras.
         """
-        lacking = self._lacks(scene) or ("truth" if truth is None else None)
-        if lacking or truth is None:
-            self._skip(index, lacking or "truth")
-            return
-        check_truth(scene, truth, index)
-        measured = self._compare(scene, truth)
-        if isinstance(measured, int):
-            self._skip_own(index, measured)
+        measured = self._against(scene, index, truth)
+        if measured is None or truth is None:
             return
         views, values = measured
         cameras = scene.cameras if scene.cameras is not None else truth.cameras
         yaw = [math.nan] * scene.views if cameras is None else azimuth_deg(cameras.yaw)
         self._record(index, views, [-1] * len(views), [yaw[view] for view in views], values)
+
+    def _against(self, scene: Scene, index: int, truth: Scene | None) -> tuple[list[int], Tensor] | None:
+        """Measured views and their values; None, with the scene counted as not measured, where there are none."""
+        lacking = self._lacks(scene) or ("truth" if truth is None else None)
+        if lacking or truth is None:
+            self._skip(index, lacking or "truth")
+            return None
+        check_truth(scene, truth, index)
+        measured = self._compare(scene, truth)
+        if isinstance(measured, int):
+            self._skip_own(index, measured)
+            return None
+        return measured
 
     @abstractmethod
     def _compare(self, scene: Scene, truth: Scene) -> tuple[list[int], Tensor] | int:

@@ -1,12 +1,11 @@
 """The response matrix of a self-check as a picture: a row a metric, a column a corruption.
 
-Each cell holds the metric's mean badness against severity, clean at the left, scaled to the cell.
-Its colour says what was declared and whether it holds; a title says the numbers.
+Each cell holds the metric's mean value against severity, clean at the left, scaled to the cell; under a
+control it must not mind, to the change it is allowed. Its colour says what was declared and whether it
+holds, a title says the numbers. What was declared but not measured is only outlined.
 """
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 from markupsafe import Markup
 
@@ -25,6 +24,7 @@ STYLES = """
 .rm .fires rect { fill: var(--accent-soft, #e8effc) } .rm .fires path { stroke: var(--accent, #1f5fd0) }
 .rm .silent rect { fill: var(--sunk, #f3f3ef) } .rm .silent path { stroke: var(--soft, #565b64) }
 .rm .blind rect, .rm .open rect { fill: none; stroke: var(--line, #e3e3dd) }
+.rm .unmeasured rect { fill: none; stroke: var(--line-strong, #c9c9c1); stroke-dasharray: 2 3 }
 .rm .blind path, .rm .open path { stroke: var(--line-strong, #c9c9c1) }
 .rm .broken rect { fill: var(--warn-soft, #fdf3e2); stroke: var(--warn, #8a4b00); stroke-width: 1.5 }
 .rm .broken path { stroke: var(--warn, #8a4b00) }
@@ -83,20 +83,23 @@ def describe(cell: Cell) -> str:
 
 def _cell(cell: Cell, x: float, y: float) -> Markup:
     state = "broken" if cell.ok is False else cell.kind
+    if not cell.means and cell.kind in ("fires", "silent"):
+        state = "unmeasured"
     box = element("rect", x=x, y=y, width=CELL_WIDTH, height=CELL_HEIGHT, rx=4)
-    line = _line(list(cell.means.values()), x, y, cell.kind == "silent" and cell.ok is not False)
-    return group([element("title", describe(cell)), box, *line], class_=state)
+    return group([element("title", describe(cell)), box, *_line(cell, x, y)], class_=state)
 
 
-def _line(means: Sequence[float], x: float, y: float, flat: bool) -> list[Markup]:
-    """Mean value by level; a control that stays silent is drawn level, for its changes are noise."""
+def _line(cell: Cell, x: float, y: float) -> list[Markup]:
+    means = list(cell.means.values())
     if len(means) < 2:
         return []
-    low, high = min(means), max(means)
-    span = high - low
+    if cell.kind == "silent" and cell.allowed:
+        low, high = means[0] - cell.allowed, means[0] + cell.allowed
+    else:
+        low, high = min(means), max(means)
     inner_width, inner_height = CELL_WIDTH - 2 * INSET, CELL_HEIGHT - 2 * INSET
     points = []
     for k, value in enumerate(means):
-        share = 0.5 if flat or span == 0 else (value - low) / span
+        share = min(max((value - low) / (high - low), 0.0), 1.0) if high > low else 0.5
         points.append((x + INSET + inner_width * k / (len(means) - 1), y + CELL_HEIGHT - INSET - inner_height * share))
     return [element("path", d=path(points))]

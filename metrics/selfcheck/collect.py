@@ -34,19 +34,16 @@ THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 class Table:
     """Every value: metric id, then corruption, then level (0 = clean), then subject.
 
-    For metrics of sets the "subjects" are the sets without one subject each, as in the jackknife;
-    `whole` holds the values of the full sets.
+    For metrics of sets the "subjects" are the sets without one subject each, as in the jackknife.
 
     Args:
         values: the table.
-        whole: metric id, corruption, level to the value of the set; set metrics only.
         definitions: of all ids that were measured.
         bounds: range of each id, where the metric states one.
         reasons: why an id has no values at all, where none was measured.
     """
 
     values: dict[str, dict[str, dict[int, dict[Subject, float]]]]
-    whole: dict[str, dict[str, dict[int, float]]]
     definitions: dict[str, Definition]
     bounds: dict[str, tuple[float, float]] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
@@ -104,7 +101,7 @@ def _start() -> None:
 def metric_table(plan: Plan, found: Sequence[Measured], catalogue: dict[str, type[Any]]) -> Table:
     """What was measured, with the metrics of sets computed from the pictures' features."""
     network = load_tabletop_network().name
-    table = Table(defaultdict(lambda: defaultdict(lambda: defaultdict(dict))), {}, {})
+    table = Table(defaultdict(lambda: defaultdict(lambda: defaultdict(dict))), {})
     fake = [one for one in found if one.seed < plan.seeds]
     for one in fake:
         for key, value in one.values.items():
@@ -138,8 +135,6 @@ def _measure_sets(
         for key, result in metric.results().items():
             if result.value is None:
                 table.reasons.setdefault(key, str(result.reason))
-            else:
-                table.whole.setdefault(key, {}).setdefault(corruption, {})[level] = result.value
         for key, values in metric.left_out().items():
             # each group holds one subject, for there are fewer subjects than groups
             table.values[key][corruption][level] = {("without", k): value for k, value in enumerate(values)}

@@ -112,7 +112,7 @@ QUICK = Plan(
     views=24,
     levels=3,
     costly={
-        "camera_compliance": (("disobedience", "frozen"), ("textured",)),
+        "camera_compliance": (("disobedience", "frozen"), ("textured", "thin")),
         "hold_out": (("disobedience",), ("textured",)),
         "epipolar_error": (MATCHED, SUBJECTS),
         "parallax_error": (MATCHED, SUBJECTS),
