@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
 from diffusers.models.attention_processor import Attention, AttnProcessor2_0
 from torch import Tensor
-from viewsweep.baselines.ivid.networks import CONDITION_CHANNELS, IMAGE_CHANNELS, RGBDUNet, with_condition
+from viewsweep.baselines.ivid.networks import (
+    CONDITION_CHANNELS,
+    IMAGE_CHANNELS,
+    PAPER_IMAGENET,
+    PAPER_SINGLE,
+    PAPER_UPSAMPLER,
+    RGBDUNet,
+    with_condition,
+)
 from viewsweep.baselines.ivid.recipe import CONFIGS
+from viewsweep.scenes.errors import UserError
 
 from .conftest import random_network
 
@@ -52,8 +62,16 @@ def test_network_keeps_the_shape(patch: int) -> None:
     assert network.config.patch == patch
 
 
-def test_conditioned_network_begins_as_the_first(first: RGBDUNet) -> None:
+def test_network_without_classes_ignores_labels() -> None:
+    network = random_network(classes=0)
+    assert torch.equal(network(pictures(), TIMES, LABELS), network(pictures(), TIMES, None))
+
+
+@pytest.mark.parametrize("resample", ["conv", "resnet"])
+def test_conditioned_network_begins_as_the_first(resample: str) -> None:
+    first = random_network(resample=resample)
     second = with_condition(first)
+    assert second.config.resample == resample
     assert second.config.condition
     assert not first.config.condition
     expected = first(pictures(), TIMES, LABELS)
@@ -64,6 +82,19 @@ def test_conditioned_network_begins_as_the_first(first: RGBDUNet) -> None:
     with torch.no_grad():
         second.unet.conv_in.weight += 1
     assert torch.equal(first.state_dict()["unet.conv_in.weight"], before)  # a copy
+
+
+def test_condition_is_added_once(following: RGBDUNet) -> None:
+    with pytest.raises(UserError, match="already has a condition"):
+        with_condition(following)
+    with pytest.raises(UserError, match="already has a condition"):
+        with_condition(random_network(extra_channels=4))
+
+
+@pytest.mark.parametrize("wrong", [{"resample": "area"}, {"condition": True, "extra_channels": 4}], ids=str)
+def test_impossible_arguments_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(UserError, match=next(reversed(wrong))):
+        random_network(**wrong)
 
 
 def test_condition_is_learned_from_the_first_step(first: RGBDUNet) -> None:
@@ -131,3 +162,27 @@ def test_small_networks_fit_into_the_package() -> None:
         second: RGBDUNet = RGBDUNet(**CONFIGS["small"].network, condition=True)
     for network in (first, second):
         assert 2 * sum(value.numel() for value in network.state_dict().values()) < 10 << 20
+
+
+@pytest.mark.parametrize(
+    ("settings", "millions"),
+    [
+        (PAPER_IMAGENET, 421.53),
+        ({**PAPER_IMAGENET, "condition": True}, 421.54),
+        (PAPER_UPSAMPLER, 105.71),
+        (PAPER_SINGLE, 105.20),
+        ({**PAPER_SINGLE, "condition": True}, 105.20),
+        ({**PAPER_UPSAMPLER, "classes": 0}, 105.20),
+    ],
+    ids=["imagenet", "imagenet-cond", "imagenet-up", "single", "single-cond", "single-up"],
+)
+def test_paper_networks_have_the_published_size(settings: dict[str, Any], millions: float) -> None:
+    with torch.device("meta"):
+        network: RGBDUNet = RGBDUNet(**settings)
+    count = sum(parameter.numel() for parameter in network.parameters())
+    if settings["classes"]:
+        count -= network.unet.class_embedding.embedding_dim  # the null class is ours; the authors add nothing
+    assert round(count / 1e6, 2) == millions
+    attentions = [module for module in network.modules() if isinstance(module, Attention)]
+    assert len(attentions) == 16  # 2 + 3 at each of three levels, one in the middle
+    assert all(isinstance(module.processor, AttnProcessor2_0) for module in attentions)
