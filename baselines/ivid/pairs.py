@@ -38,11 +38,21 @@ MOST_EROSION = 3
 
 @dataclass(frozen=True)
 class ConditionViews:
-    """Stored round trips: colour uint8 [N, S, S, 3], depth code float16 [N, S, S], mask bool [N, S, S]."""
+    """Stored round trips and the augmentations drawn when they are used.
+
+    Args:
+        rgb: colour, uint8 [N, S, S, 3].
+        depth: depth code, float16 [N, S, S].
+        mask: bool [N, S, S].
+        blur, erosion: augmentations that are on. Each draws its numbers whether it is on or off, so
+            that trainings which differ in one see the same pictures otherwise.
+    """
 
     rgb: np.ndarray
     depth: np.ndarray
     mask: np.ndarray
+    blur: bool = True
+    erosion: bool = True
 
     def __len__(self) -> int:
         return len(self.rgb)
@@ -59,10 +69,11 @@ class ConditionViews:
         blur = (torch.rand(count, generator=generator) < BLUR_SHARE)[:, None, None, None]
         rings = torch.randint(MOST_EROSION + 1, (count,), generator=generator)
         rgb_mask = mask.clone()
-        for ring in range(1, MOST_EROSION + 1):
+        for ring in range(1, MOST_EROSION + 1 if self.erosion else 1):
             smaller = -nn.functional.max_pool2d(-rgb_mask, 3, 1, 1)
             rgb_mask = torch.where((rings >= ring)[:, None, None, None], smaller, rgb_mask)
-        return Condition(torch.where(blur, blurred, rgb) * rgb_mask, depth * mask, rgb_mask, mask)
+        colour = torch.where(blur, blurred, rgb) if self.blur else rgb
+        return Condition(colour * rgb_mask, depth * mask, rgb_mask, mask)
 
 
 def prepare_conditions(
@@ -77,11 +88,12 @@ def prepare_conditions(
     make_folder(folder)
     count = min(recipe.pairs, len(views))
     wanted = {
-        "schema": "viewsweep.ivid-conditions/1",
+        "schema": "viewsweep.ivid-conditions/2",
         "pairs": count,
         "size": recipe.size,
         "yaw_std": recipe.yaw_std,
         "pitch_std": recipe.pitch_std,
+        "prewarp_noise": recipe.prewarp_noise,
         "seed": recipe.seed,
     }
     record = folder / "conditions.json"
@@ -97,6 +109,8 @@ def prepare_conditions(
         np.lib.format.open_memmap(folder / "rgb.npy", mode=mode, dtype=np.uint8, shape=(*shape, 3)),
         np.lib.format.open_memmap(folder / "depth.npy", mode=mode, dtype=np.float16, shape=shape),
         np.lib.format.open_memmap(folder / "mask.npy", mode=mode, dtype=np.bool_, shape=shape),
+        blur=recipe.blur,
+        erosion=recipe.erosion,
     )
     for first in range(done, count, CHUNK):
         index = torch.arange(first, min(first + CHUNK, count))
@@ -129,7 +143,9 @@ def round_trip(rgb: Tensor, depth: Tensor, indices: list[int], recipe: Recipe, c
         generator = scene_generator(index, f"ivid.pair.{recipe.seed}")
         angles.append(torch.randn(2, generator=generator, dtype=torch.float64))
         noise = torch.randn(picture.shape[1:], generator=generator)
-        picture[row] += NOISE * torch.rand((), generator=generator) * noise
+        strength = NOISE * torch.rand((), generator=generator)
+        if recipe.prewarp_noise:
+            picture[row] += strength * noise
     yaw, pitch = torch.stack(angles).unbind(1)
     here = Cameras.orbit(torch.zeros(count), torch.zeros(count), radius=RADIUS, fov=FOV)
     limit = math.pi / 3

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 __all__ = ["CONFIGS", "SAMPLING", "Recipe"]
@@ -26,6 +26,11 @@ class Recipe:
         ema: decay of the averaged weights that are shipped.
         drop_label: share of samples trained with the null class.
         yaw_std, pitch_std: of the random view the training pictures are warped to and back, radians.
+        prewarp_noise: whether a little noise is laid over the pictures before they are warped.
+        blur: whether most warped colours are replaced by the blurred original.
+        erosion: whether rings are taken off the colour mask.
+        first_weights: pipeline whose first network is G_u, which then is not trained: a folder, or
+            "shipped:NAME". G_c starts from these weights.
         seed: of initial weights, order, noise and augmentation.
     """
 
@@ -43,6 +48,10 @@ class Recipe:
     drop_label: float = 0.1
     yaw_std: float = 0.3
     pitch_std: float = 0.08
+    prewarp_noise: bool = True
+    blur: bool = True
+    erosion: bool = True
+    first_weights: str | None = None
     seed: int = 0
 
 
@@ -51,8 +60,16 @@ SAMPLING: dict[str, Any] = {"rgb_pull": 0.5, "depth_pull": 0.5, "depth_median": 
 less closely than the paper's, so each step pulls harder (0.5 instead of 0.1 and 0.2), and depth
 passes a 3x3 median before it becomes a mesh."""
 
+SMALL = Recipe(network={"channels": (64, 96, 128), "layers": 1, "attention": (False, False, True)})
+
+ABLATION = replace(SMALL, first_weights="shipped:small", next_steps=1_500)
+"""G_c alone, from one and the same G_u, so that configurations differ in the augmentation only."""
+
 CONFIGS = {
-    "small": Recipe(network={"channels": (64, 96, 128), "layers": 1, "attention": (False, False, True)}),
+    "small": SMALL,
+    "small-ablation-full": ABLATION,
+    "small-ablation-no-blur": replace(ABLATION, blur=False),
+    "small-ablation-no-erosion": replace(ABLATION, erosion=False),
     "tiny": Recipe(  # seconds on a laptop: for trying out the machinery and for tests
         size=16,
         views=64,

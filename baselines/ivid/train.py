@@ -73,10 +73,13 @@ def train(
     code = DepthCode()
     views = prepare_views(data or out / "views", TRAIN_SEEDS[: recipe.views], recipe.size, frontal_share=0.5, log=log)
     torch.manual_seed(recipe.seed)  # initial weights; everything else draws from its own generators
-    first = fit(_first_stage(recipe, views, code), recipe, out, device=device, log=log)
+    if recipe.first_weights is not None:
+        first = start = given_first(recipe.first_weights)
+    else:
+        first = fit(_first_stage(recipe, views, code), recipe, out, device=device, log=log)
+        start = RGBDUNet.from_config(first.config)
+        start.load_state_dict(load_file(branch_file(out, "first")))
     conditions = prepare_conditions(out / "conditions", views, recipe, code, log=log)
-    start: RGBDUNet = RGBDUNet.from_config(first.config)
-    start.load_state_dict(load_file(branch_file(out, "first")))
     second = fit(_next_stage(recipe, views, conditions, code, start), recipe, out, device=device, log=log)
     pipeline = IvidPipeline(first, second, ddim_scheduler(recipe.prediction), near=code.near, far=code.far, **SAMPLING)
     folder = out / "pipeline"
@@ -98,6 +101,24 @@ def train(
     atomic_write(folder / "training.json", json.dumps(record, indent=2) + "\n")
     log(f"wrote {folder}")
     return folder
+
+
+def given_first(source: str) -> RGBDUNet:
+    """The first network of a pipeline, in float32.
+
+    Args:
+        source: the pipeline's folder, or "shipped:NAME" for a pipeline that comes with the package.
+
+    Raises:
+        UserError: there is no such pipeline.
+    """
+    shipped = source.removeprefix("shipped:")
+    folder = Path(source) if shipped == source else Path(__file__).parent / "weights" / shipped
+    if not (folder / "first" / "config.json").is_file():
+        raise UserError(f"{source}: there is no pipeline with a first network to start from.")
+    network: RGBDUNet = RGBDUNet.from_config(RGBDUNet.load_config(folder / "first"))
+    network.load_state_dict(load_file(folder / "first" / "diffusion_pytorch_model.safetensors"))
+    return network
 
 
 def pictures(views: TabletopViews, index: Tensor, code: DepthCode) -> tuple[Tensor, Tensor]:

@@ -15,6 +15,7 @@ from viewsweep.baselines.ivid import pairs
 from viewsweep.baselines.ivid.depth_code import DepthCode
 from viewsweep.baselines.ivid.pairs import ConditionViews, prepare_conditions, round_trip
 from viewsweep.baselines.ivid.recipe import CONFIGS, Recipe
+from viewsweep.baselines.ivid.sampling import Condition
 from viewsweep.scenes.generator import scene_generator
 from viewsweep.scenes.tabletop.dataset import TabletopViews
 
@@ -144,6 +145,36 @@ def test_augmentation_blurs_and_erodes_within_the_mask(stored: ConditionViews) -
     assert bool(((edge <= 0) & (edge > -0.25)).all())
     assert float(edge.min()) < -0.05  # sigmas up to a pixel
     assert len(edge.unique()) > 10  # each its own
+
+
+def test_switches_take_one_augmentation_away_and_leave_the_other(stored: ConditionViews) -> None:
+    """What is still on draws the same numbers, so that two trainings differ in one thing only."""
+    index, clean = torch.arange(40), torch.rand(40, 4, 16, 16, generator=torch.Generator().manual_seed(3))
+
+    def batch(blur: bool, erosion: bool) -> Condition:
+        return replace(stored, blur=blur, erosion=erosion).batch(index, clean, torch.Generator().manual_seed(0))
+
+    both, unblurred, uneroded, neither = batch(True, True), batch(False, True), batch(True, False), batch(False, False)
+    assert torch.equal(unblurred.rgb_mask, both.rgb_mask)
+    assert bool((unblurred.rgb == unblurred.rgb_mask).all())  # the stored white, nothing else
+    assert torch.equal(uneroded.rgb_mask, uneroded.mask)
+    kept = both.rgb_mask.expand_as(both.rgb) > 0
+    assert torch.equal(uneroded.rgb[kept], both.rgb[kept])
+    assert torch.equal(neither.rgb_mask, neither.mask)
+    assert bool((neither.rgb == neither.mask).all())
+
+
+def test_noise_before_the_warp_can_be_left_out(tmp_path: Path) -> None:
+    rgb, depth = card(2)
+    plain = round_trip(rgb, depth, [0, 1], replace(TURNING, yaw_std=0.0, prewarp_noise=False), CODE)
+    noisy = round_trip(rgb, depth, [0, 1], replace(TURNING, yaw_std=0.0), CODE)
+    inner = (slice(None), slice(None), slice(11, 21), slice(12, 20))  # within the card, which has one colour
+    assert float(plain.rgb[inner].std()) < 1e-6
+    assert 1e-4 < float(noisy.rgb[inner].std()) < pairs.NOISE
+    prepare(tmp_path, 3)
+    before = content(tmp_path)
+    prepare(tmp_path, 3, replace(CONFIGS["tiny"], prewarp_noise=False))
+    assert all(content(tmp_path)[name] != before[name] for name in ("rgb.npy", "conditions.json"))
 
 
 def test_same_generator_gives_the_same_batch(stored: ConditionViews) -> None:

@@ -19,6 +19,7 @@ from viewsweep.baselines.ivid import train as ivid
 from viewsweep.baselines.ivid import training
 from viewsweep.baselines.ivid.method import load_pipeline
 from viewsweep.baselines.ivid.recipe import CONFIGS, SAMPLING, Recipe
+from viewsweep.baselines.ivid.train import given_first
 from viewsweep.baselines.ivid.training import Stage, branch_file, fit
 from viewsweep.scenes.errors import UnknownName, UnreadableFile, UserError
 from viewsweep.scenes.tabletop.dataset import prepare_views
@@ -136,6 +137,33 @@ def test_finished_training_is_not_repeated(whole: tuple[Path, list[str]], data: 
 
 
 @pytest.mark.usefixtures("tiny")
+def test_second_network_alone_can_be_trained(
+    whole: tuple[Path, list[str]], data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The given first network goes into the pipeline as it is, and the second starts from it."""
+    given = whole[0] / "pipeline"
+    monkeypatch.setitem(CONFIGS, "second", replace(TINY, first_weights=str(given), next_steps=1))
+    ivid.train("second", tmp_path, data=data, log=lambda line: None)
+    assert not (tmp_path / "first").exists()
+    before, after = load_pipeline(given), load_pipeline(tmp_path / "pipeline")
+    assert all(torch.equal(value, after.first.state_dict()[name]) for name, value in before.first.state_dict().items())
+    difference = (
+        after.following.state_dict()["unet.conv_out.weight"] - before.first.state_dict()["unet.conv_out.weight"]
+    )
+    assert 0 < float(difference.abs().max()) < 1e-2
+    monkeypatch.setitem(CONFIGS, "second", replace(TINY, first_weights="shipped:huge"))
+    with pytest.raises(UserError, match="shipped:huge: there is no pipeline"):
+        ivid.train("second", tmp_path / "other", data=data, log=lambda line: None)
+
+
+def test_ablations_differ_in_the_augmentation_only() -> None:
+    full = CONFIGS["small-ablation-full"]
+    assert given_first(str(full.first_weights)).config.channels == [64, 96, 128]
+    assert replace(CONFIGS["small-ablation-no-blur"], blur=True) == full
+    assert replace(CONFIGS["small-ablation-no-erosion"], erosion=True) == full
+
+
+@pytest.mark.usefixtures("tiny")
 def test_number_of_steps_can_be_chosen(data: Path, tmp_path: Path) -> None:
     ivid.train("tiny", tmp_path, steps=1, data=data, log=lambda line: None)
     record = json.loads((tmp_path / "pipeline" / "training.json").read_text())
@@ -179,6 +207,9 @@ def test_interrupted_stage_takes_the_steps_it_would_have_taken(tmp_path: Path, f
     [
         pytest.param({"recipe": replace(TINY, rate=1e-3)}, id="rate"),
         pytest.param({"recipe": replace(TINY, seed=1)}, id="seed"),
+        pytest.param({"recipe": replace(TINY, blur=False)}, id="blur"),
+        pytest.param({"recipe": replace(TINY, erosion=False)}, id="erosion"),
+        pytest.param({"recipe": replace(TINY, prewarp_noise=False)}, id="prewarp noise"),
         pytest.param({"steps": 8}, id="steps"),
     ],
 )
