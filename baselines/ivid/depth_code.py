@@ -22,7 +22,7 @@ class DepthCode:
     Args:
         near: depth with code -1.
         far: depth with code +1; where the background stands.
-        background: codes above this are read as "no surface".
+        background: codes above this are read as "no surface"; 1 = every pixel is a surface.
     """
 
     near: float = 1.0
@@ -36,10 +36,11 @@ class DepthCode:
 
     def planes(self, code: Tensor) -> Tensor:
         """The channel to a depth between near and far, the background at the far plane."""
-        u = (code.clamp(-1, 1) + 1) / 2
+        code = code.clamp(-1, 1)
+        u = (code + 1) / 2
         u = torch.where(code > self.background, torch.ones_like(u), u)
         return 1 / (1 / self.near + u * (1 / self.far - 1 / self.near))
 
     def decode(self, code: Tensor) -> Tensor:
         """The channel to depth, NaN where it says "no surface"."""
-        return torch.where(code > self.background, torch.full_like(code, float("nan")), self.planes(code))
+        return torch.where(code.clamp(-1, 1) > self.background, torch.full_like(code, float("nan")), self.planes(code))

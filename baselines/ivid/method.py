@@ -20,7 +20,19 @@ from .pipeline import IvidPipeline
 
 __all__ = ["IvidGenerator", "load_small"]
 
-STORED = ("near", "far", "background", "rgb_pull", "depth_pull", "depth_median")
+STORED = (
+    "near",
+    "far",
+    "background",
+    "rgb_pull",
+    "depth_pull",
+    "hull_pull",
+    "depth_median",
+    "warp",
+    "radius",
+    "fov",
+    "clamp",
+)
 """Settings that lie in the pipeline's folder and decide what its scenes look like."""
 
 

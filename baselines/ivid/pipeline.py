@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import radians
+from types import MappingProxyType
+from typing import Any
 
 import torch
 from diffusers import DDIMScheduler, DiffusionPipeline
@@ -15,13 +18,35 @@ from diffusers.utils import BaseOutput
 from torch import Tensor, nn
 
 from ...scenes.cameras import Cameras
-from ...scenes.errors import UserError
+from ...scenes.errors import UnknownName, UserError
+from ...scenes.sweeps import FOV, RADIUS
 from .depth_code import DepthCode
 from .networks import RGBDUNet
 from .sampling import DEPTH_PULL, RGB_PULL, Condition, draw_first, draw_next
 from .warping import SUPERSAMPLING, Views, aggregate, see
 
-__all__ = ["IvidOutput", "IvidPipeline"]
+__all__ = ["PAPER_SETTINGS", "WARPS", "IvidOutput", "IvidPipeline"]
+
+WARPS = ("small", "paper")
+"""Names of the warp settings a pipeline may store."""
+
+PAPER_SETTINGS: MappingProxyType[str, Any] = MappingProxyType(
+    {
+        "near": 0.6,
+        "far": 5.0,
+        "background": 1.0,
+        "rgb_pull": 0.1,
+        "depth_pull": 0.2,
+        "hull_pull": 0.5,
+        "depth_median": 1,
+        "warp": "paper",
+        "radius": 1.0,
+        "fov": radians(45.0),
+        "clamp": False,
+    }
+)
+"""Stored settings of a pipeline that samples as the authors do. Planes are those of their sampling
+(training has near 0.5, far 100); every pixel is a surface; clean estimates are never clipped."""
 
 
 @dataclass
@@ -45,9 +70,13 @@ class IvidPipeline(DiffusionPipeline):  # type: ignore[misc]
         following: G_c, the network of the further views.
         scheduler: DDIM with trailing spacing; its prediction type is that of the networks.
         near, far: planes of the depth code, in the unit of the camera positions.
-        background: depth codes above this are read as "no surface".
-        rgb_pull, depth_pull: see `sampling.draw_next`; the authors' values by default.
+        background: depth codes above this are read as "no surface"; 1 = every pixel is a surface.
+        rgb_pull, depth_pull, hull_pull: see `sampling.draw_next`.
         depth_median: side of the median filter that depth passes, pixels; 1 = none.
+        warp: settings of the warps, "small" (for pictures of 64 pixels) or "paper" (the authors').
+        radius: distance of the cameras to the origin the networks were trained for.
+        fov: their field of view, radians.
+        clamp: whether clean estimates are clipped to [-1, 1] at every step.
     """
 
     def __init__(
@@ -60,11 +89,18 @@ class IvidPipeline(DiffusionPipeline):  # type: ignore[misc]
         background: float = 0.7,
         rgb_pull: float = RGB_PULL,
         depth_pull: float = DEPTH_PULL,
+        hull_pull: float = 0.0,
         depth_median: int = 1,
+        warp: str = "small",
+        radius: float = RADIUS,
+        fov: float = FOV,
+        clamp: bool = True,
     ) -> None:
         super().__init__()
         if depth_median < 1 or depth_median % 2 == 0:
             raise UserError(f"depth_median is {depth_median}; a median filter has an odd side: 1, 3, 5 ...")
+        if warp not in WARPS:
+            raise UnknownName("warp", warp, WARPS)
         self.register_modules(first=first, following=following, scheduler=scheduler)
         self.register_to_config(
             near=near,
@@ -72,7 +108,12 @@ class IvidPipeline(DiffusionPipeline):  # type: ignore[misc]
             background=background,
             rgb_pull=rgb_pull,
             depth_pull=depth_pull,
+            hull_pull=hull_pull,
             depth_median=depth_median,
+            warp=warp,
+            radius=radius,
+            fov=fov,
+            clamp=clamp,
         )
 
     @property
@@ -119,7 +160,10 @@ class IvidPipeline(DiffusionPipeline):  # type: ignore[misc]
         if unknown:
             raise UserError(f"Class {unknown[0]} was not trained; classes are 0 to {self.first.null_class - 1}.")
         label = torch.tensor(list(labels))
-        drawn = draw_first(self.first, self.scheduler, label, seeds, steps=first_steps, guidance=first_guidance)
+        clamp = self.config.clamp
+        drawn = draw_first(
+            self.first, self.scheduler, label, seeds, steps=first_steps, guidance=first_guidance, clamp=clamp
+        )
         views = [self._settle(drawn)]
         for view in range(1, lengths.pop()):
             condition = _stack([self._condition(views, row, sweep, view) for row, sweep in enumerate(cameras)])
@@ -134,6 +178,8 @@ class IvidPipeline(DiffusionPipeline):  # type: ignore[misc]
                 guidance=next_guidance,
                 rgb_pull=self.config.rgb_pull,
                 depth_pull=self.config.depth_pull,
+                hull_pull=self.config.hull_pull,
+                clamp=clamp,
             )
             views.append(self._settle(drawn))
         pictures = torch.stack(views, 1)

@@ -36,12 +36,15 @@ class Condition:
         depth: warped depth code in [-1, 1], [N, 1, H, W]; meaningless outside `mask`.
         rgb_mask: where colour is known, 0 or 1, [N, 1, H, W].
         mask: where depth is known, 0 or 1, [N, 1, H, W].
+        hull: code of the nearest depth at which something unseen may stand, [N, 1, H, W]; -1 where
+            anything may. None where the rule of the hull is not used.
     """
 
     rgb: Tensor
     depth: Tensor
     rgb_mask: Tensor
     mask: Tensor
+    hull: Tensor | None = None
 
     def channels(self, noise: Tensor) -> Tensor:
         """The six input channels, holes filled with `noise` [N, 4, H, W], fresh at every step."""
@@ -70,6 +73,7 @@ def draw_first(
     *,
     steps: int,
     guidance: float,
+    clamp: bool = True,
 ) -> Tensor:
     """First views, RGBD in [-1, 1], [N, 4, H, W]; each depends on its own seed and label alone."""
     noise = _Noise(seeds, "ivid.first", network)
@@ -77,7 +81,8 @@ def draw_first(
     for time, previous in _times(scheduler, steps):
         output = _guided(network, x, time, labels, None, guidance)
         x0 = _clean(scheduler, output, x, time)
-        x0 = x0.clamp(-1, 1)  # the pictures have no other values; keeps guidance from burning out
+        if clamp:  # the pictures have no other values; keeps guidance from burning out
+            x0 = x0.clamp(-1, 1)
         x = _move(scheduler, x0, _noise_of(scheduler, x0, x, time), previous) if previous >= 0 else x0
     return x
 
@@ -95,6 +100,8 @@ def draw_next(
     guidance: float,
     rgb_pull: float = RGB_PULL,
     depth_pull: float = DEPTH_PULL,
+    hull_pull: float = 0.0,
+    clamp: bool = True,
 ) -> Tensor:
     """Further views that agree with `condition`, RGBD in [-1, 1], [N, 4, H, W].
 
@@ -102,14 +109,17 @@ def draw_next(
         view: number of the view in its sweep; each has its own noise.
         rgb_pull, depth_pull: how far each step moves the clean estimate towards the condition, in
             [0, 1]; the authors' values by default.
+        hull_pull: how far each step moves depth outside of the mask behind the hull; the authors' is 0.5.
     """
     noise = _Noise(seeds, f"ivid.view.{view}", network)
     x = noise.draw()
     for time, previous in _times(scheduler, steps):
         channels = condition.channels(noise.draw())
         output = _guided(network, x, time, labels, channels, guidance)
-        x0 = _clean(scheduler, output, x, time).clamp(-1, 1)
-        x0 = _edit(x0, condition, rgb_pull, depth_pull, last=previous < 0)
+        x0 = _clean(scheduler, output, x, time)
+        if clamp:
+            x0 = x0.clamp(-1, 1)
+        x0 = _edit(x0, condition, rgb_pull, depth_pull, hull_pull, last=previous < 0)
         x = _move(scheduler, x0, _noise_of(scheduler, x0, x, time), previous) if previous >= 0 else x0
     return x
 
@@ -165,10 +175,15 @@ def _move(scheduler: DDIMScheduler, x0: Tensor, eps: Tensor, previous: int) -> T
     return a.sqrt() * x0 + (1 - a).sqrt() * eps
 
 
-def _edit(x0: Tensor, condition: Condition, rgb_pull: float, depth_pull: float, *, last: bool) -> Tensor:
+def _edit(
+    x0: Tensor, condition: Condition, rgb_pull: float, depth_pull: float, hull_pull: float, *, last: bool
+) -> Tensor:
     """Pull the clean estimate towards what earlier views show; colour not at the last step."""
     rgb, depth = x0[:, :3], x0[:, 3:]
     if not last:
         rgb = torch.where(condition.rgb_mask > 0, rgb_pull * condition.rgb + (1 - rgb_pull) * rgb, rgb)
-    depth = torch.where(condition.mask > 0, depth_pull * condition.depth + (1 - depth_pull) * depth, depth)
+    outside = depth
+    if condition.hull is not None:
+        outside = hull_pull * torch.maximum(depth, condition.hull) + (1 - hull_pull) * depth
+    depth = torch.where(condition.mask > 0, depth_pull * condition.depth + (1 - depth_pull) * depth, outside)
     return torch.cat([rgb, depth], 1)

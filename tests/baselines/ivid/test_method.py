@@ -12,6 +12,7 @@ from viewsweep.baselines.ivid.pipeline import IvidPipeline
 from viewsweep.scenes import Scene, load_scene, save_scene, sweep360, tabletop
 from viewsweep.scenes.errors import UserError
 from viewsweep.scenes.generator import Generator, Request
+from viewsweep.scenes.sweeps import FOV, RADIUS
 
 STEPS = {"first_steps": 3, "next_steps": 2}
 
@@ -97,6 +98,7 @@ def test_info_names_weights_and_settings(generator: IvidGenerator, folder: Path)
     assert isinstance(generator, Generator)
     assert (info.name, info.native_size, info.classes, info.has_depth) == ("ivid-tiny", 16, tabletop.CLASSES, True)
     stored = {"near": 1.0, "far": 4.0, "background": 0.7, "rgb_pull": 0.1, "depth_pull": 0.2, "depth_median": 1}
+    stored |= {"hull_pull": 0.0, "warp": "small", "radius": RADIUS, "fov": FOV, "clamp": True}
     assert info.details == {**STEPS, "first_guidance": 1.0, "next_guidance": 0.0, **stored}
     assert info.weights_sha256 == IvidGenerator(folder).info().weights_sha256
     assert len(info.weights_sha256 or "") == 64
