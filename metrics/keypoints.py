@@ -8,7 +8,7 @@ Only what lies on the foreground counts (depth, else alpha, else the whole pictu
 backdrop does not turn with the object, and only what is smaller than 12 px, for larger
 descriptors reach over the object's outline, which is no point on the surface either.
 
-Each view is described once and each pair matched once, shared by all metrics that look at the
+Each picture is described once and each pair of views matched once, shared by all metrics that look at the
 same `Scene` object.
 """
 
@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from weakref import WeakKeyDictionary
 
 import cv2
@@ -78,23 +79,30 @@ def solid_ground(scene: Scene) -> npt.NDArray[np.bool_]:
 
 def detect(scene: Scene) -> list[Keypoints]:
     """Keypoints of every view."""
-    sift = cv2.SIFT_create(  # type: ignore[attr-defined]
-        contrastThreshold=CONTRAST, edgeThreshold=EDGE, enable_precise_upscale=True
-    )
     views = []
     with _one_thread():
         for picture, ground in zip(grey_pictures(scene), solid_ground(scene), strict=True):
-            found, described = sift.detectAndCompute(picture, None)
-            keep, points = [], []
-            for k, point in enumerate(found):
-                x, y = point.pt[0] + 0.5, point.pt[1] + 0.5
-                row, column = min(max(int(y), 0), len(ground) - 1), min(max(int(x), 0), ground.shape[1] - 1)
-                if ground[row, column] and point.size < LARGEST:
-                    keep.append(k)
-                    points.append((x, y))
-            described = np.zeros((0, 128), dtype=np.float32) if described is None else described
-            views.append(Keypoints(np.array(points, dtype=np.float64).reshape(-1, 2), quantised(described[keep])))
+            height, width = picture.shape
+            points, described = _sift(picture.tobytes(), width)
+            row = points[:, 1].astype(np.int64).clip(0, height - 1)
+            column = points[:, 0].astype(np.int64).clip(0, width - 1)
+            keep = ground[row, column]
+            views.append(Keypoints(points[keep], described[keep]))
     return views
+
+
+@lru_cache(maxsize=64)  # a frozen sweep shows one picture again and again, a reversed one those of another scene
+def _sift(grey: bytes, width: int) -> tuple[Array, Array]:
+    """Places [N, 2] and descriptors [N, 128] of a picture's keypoints that are not larger than `LARGEST`."""
+    picture = np.frombuffer(grey, dtype=np.uint8).reshape(-1, width)
+    sift = cv2.SIFT_create(  # type: ignore[attr-defined]
+        contrastThreshold=CONTRAST, edgeThreshold=EDGE, enable_precise_upscale=True
+    )
+    found, described = sift.detectAndCompute(picture, None)
+    described = np.zeros((0, 128), dtype=np.float32) if described is None else described
+    small = np.array([point.size < LARGEST for point in found], dtype=np.bool_)
+    points = np.array([point.pt for point in found], dtype=np.float64).reshape(-1, 2) + 0.5
+    return points[small], quantised(described[small])
 
 
 def match_views(scene: Scene, pairs: list[tuple[int, int]]) -> list[tuple[Array, Array]]:
