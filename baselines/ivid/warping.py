@@ -19,15 +19,11 @@ from ...scenes.cameras import Cameras
 from .depth_code import DepthCode
 from .rasterise import rasterise
 from .sampling import Condition
+from .warp_settings import PAPER, SMALL, WarpSettings
 
-__all__ = ["Views", "aggregate", "see"]
+__all__ = ["PAPER", "SMALL", "SUPERSAMPLING", "Seen", "Views", "WarpSettings", "aggregate", "masked", "see"]
 
-SUPERSAMPLING = 2
-ABSOLUTE_STEP = 0.12  # depth difference within a face, at a camera radius of 1.6
-RELATIVE_STEP = 0.045  # and difference of 1 / depth
-SAME_SURFACE = 0.03  # relative depth within which two sources are taken to see one surface
-ONE_SURFACE = 0.25  # largest range of the depth code within a pixel
-NEAREST = 0.05
+SUPERSAMPLING = SMALL.supersampling
 
 
 @dataclass(frozen=True)
@@ -68,7 +64,7 @@ class Seen:
         return torch.isfinite(self.depth) & ~self.hull
 
 
-def see(views: Views, targets: Cameras, samples: int) -> Seen:
+def see(views: Views, targets: Cameras, samples: int, settings: WarpSettings = SMALL) -> Seen:
     """View n from camera n of `targets`, `samples` x `samples` samples each."""
     count, height, width = views.depth.shape
     points = views.cameras.unproject(views.depth.nan_to_num(nan=1.0)).reshape(count, -1, 3)
@@ -76,8 +72,8 @@ def see(views: Views, targets: Cameras, samples: int) -> Seen:
     flat_depth = views.depth.reshape(count, -1)
     face_depth = _gather(flat_depth[..., None], corner)[..., 0]
     known = torch.isfinite(face_depth).all(-1)
-    steep = (face_depth.amax(-1) - face_depth.amin(-1) > ABSOLUTE_STEP) & (
-        1 / face_depth.amin(-1) - 1 / face_depth.amax(-1) > RELATIVE_STEP
+    steep = (face_depth.amax(-1) - face_depth.amin(-1) > settings.absolute_step) & (
+        1 / face_depth.amin(-1) - 1 / face_depth.amax(-1) > settings.relative_step
     )
     hull = steep | _gather(views.hull.reshape(count, -1, 1), corner)[..., 0].any(-1)
     place = _gather(points, corner)
@@ -85,7 +81,7 @@ def see(views: Views, targets: Cameras, samples: int) -> Seen:
     uv, z = targets.project(points)
     screen = torch.cat([uv * samples, z[..., None]], -1).float()
     corners = _gather(screen, corner)
-    hits = rasterise(corners, known & (corners[..., 2] > NEAREST).all(-1), samples, samples)
+    hits = rasterise(corners, known & (corners[..., 2] > settings.nearest).all(-1), samples, samples)
     hit = hits.face >= 0
     face = hits.face.clamp(min=0).reshape(count, -1)
     ids = corner.gather(1, face[..., None].expand(-1, -1, 3))
@@ -100,16 +96,16 @@ def see(views: Views, targets: Cameras, samples: int) -> Seen:
     )
 
 
-def aggregate(seen: Seen, code: DepthCode, *, erode: int = 1) -> Condition:
+def aggregate(seen: Seen, code: DepthCode, settings: WarpSettings = SMALL) -> Condition:
     """Combine what all sources show from one camera into the condition of one view.
 
     Where sources see different surfaces the nearest counts. Colour is the weighted mean of those
     that see it, depth their plain mean. A pixel is known where more than 75 % of its samples are
-    and these lie on one surface; colour is known `erode` rings of pixels further in. (The authors
+    and these lie on one surface; colour is known `settings.erode` rings of pixels further in. (The authors
     drop a whole ring along depth edges; at 64 pixels that would erase legs and handles.)
 
     Args:
-        seen: N sources at SUPERSAMPLING x the picture's size.
+        seen: N sources at `settings.supersampling` x the picture's size.
 
     Returns:
         a condition with one picture.
@@ -117,7 +113,7 @@ def aggregate(seen: Seen, code: DepthCode, *, erode: int = 1) -> Condition:
     known = seen.known
     depth = torch.where(known, seen.depth, torch.full_like(seen.depth, float("inf")))
     nearest = depth.amin(0)
-    agrees = known & (depth <= nearest * (1 + SAME_SURFACE))
+    agrees = known & (depth <= nearest * (1 + settings.same_surface))
     weight = seen.weight * agrees
     total = weight.sum(0).clamp(min=1e-12)
     rgb = (seen.rgb * weight[:, None]).sum(0) / total
@@ -125,22 +121,25 @@ def aggregate(seen: Seen, code: DepthCode, *, erode: int = 1) -> Condition:
     mean = torch.where(agrees, seen.depth, torch.zeros_like(seen.depth)).sum(0) / count.clamp(min=1)
     some = count > 0
     far = torch.full_like(mean, code.far)
-    return masked(rgb[None], torch.where(some, mean, far)[None], some[None], code, erode=torch.tensor([erode]))
+    erode = torch.tensor([settings.erode])
+    return masked(rgb[None], torch.where(some, mean, far)[None], some[None], code, settings, erode=erode)
 
 
-def masked(rgb: Tensor, depth: Tensor, known: Tensor, code: DepthCode, *, erode: Tensor) -> Condition:
+def masked(
+    rgb: Tensor, depth: Tensor, known: Tensor, code: DepthCode, settings: WarpSettings = SMALL, *, erode: Tensor
+) -> Condition:
     """Samples [N, (3,) h, w] to conditions at the picture's size, with ivid's mask rules.
 
     Args:
         erode: rings of pixels taken off the colour mask, one number a picture, [N].
     """
     channels = torch.cat([rgb, code.encode(depth)[:, None]], 1)
-    share = nn.functional.avg_pool2d(known[:, None].float(), SUPERSAMPLING)
-    filled = nn.functional.avg_pool2d(channels * known[:, None], SUPERSAMPLING) / share.clamp(min=1e-6)
+    share = nn.functional.avg_pool2d(known[:, None].float(), settings.supersampling)
+    filled = nn.functional.avg_pool2d(channels * known[:, None], settings.supersampling) / share.clamp(min=1e-6)
     u = channels[:, 3:]
-    lowest = -nn.functional.max_pool2d(torch.where(known[:, None], -u, -9.0), SUPERSAMPLING)
-    highest = nn.functional.max_pool2d(torch.where(known[:, None], u, -9.0), SUPERSAMPLING)
-    mask = ((share > 0.75) & (highest - lowest < ONE_SURFACE)).float()
+    lowest = -nn.functional.max_pool2d(torch.where(known[:, None], -u, -9.0), settings.supersampling)
+    highest = nn.functional.max_pool2d(torch.where(known[:, None], u, -9.0), settings.supersampling)
+    mask = ((share > 0.75) & (highest - lowest < settings.one_surface)).float()
     rgb_mask = mask.clone()
     for ring in range(1, int(erode.max()) + 1):
         smaller = -nn.functional.max_pool2d(-rgb_mask, 3, 1, 1)

@@ -9,10 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 from viewsweep.baselines.ivid.depth_code import DepthCode
-from viewsweep.baselines.ivid.warping import SUPERSAMPLING, Seen, Views, aggregate, masked, see
+from viewsweep.baselines.ivid.warping import SMALL, SUPERSAMPLING, Seen, Views, aggregate, masked, see
 from viewsweep.scenes import Cameras, tabletop
 
 CODE = DepthCode()
+UNERODED = replace(SMALL, erode=0)
 SIZE = 48
 CARD, WALL = 0.25, -0.6
 """A card |x|, |y| < 0.2 at z = 0.25 before a wall at z = -0.6."""
@@ -82,7 +83,7 @@ def test_own_camera_keeps_a_tabletop_picture(name: str) -> None:
     rgb = scene.rgb.permute(0, 3, 1, 2).float() / 127.5 - 1
     code = CODE.encode(scene.depth)
     views = Views(rgb, CODE.planes(code), torch.zeros(scene.depth.shape, dtype=torch.bool), cameras)
-    condition = aggregate(see(views, cameras, SIZE * SUPERSAMPLING), CODE, erode=0)
+    condition = aggregate(see(views, cameras, SIZE * SUPERSAMPLING), CODE, UNERODED)
     mask = condition.mask[0, 0] > 0
     clear = ~rim(SIZE, 1)
     # everything but the rim and pixels beside a step in depth
@@ -203,14 +204,14 @@ def seen_by(*sources: tuple[float, float, float], size: int = 8) -> Seen:
 def test_nearest_surface_wins() -> None:
     for order in ([0, 1], [1, 0]):
         pair = [(0.5, 1.5, 1e-4), (-0.5, 2.0, 1.0)]
-        found = aggregate(seen_by(*(pair[i] for i in order)), CODE, erode=0)
+        found = aggregate(seen_by(*(pair[i] for i in order)), CODE, UNERODED)
         torch.testing.assert_close(found.rgb, torch.full_like(found.rgb, 0.5))
         torch.testing.assert_close(found.depth, CODE.encode(torch.full_like(found.depth, 1.5)))
 
 
 def test_sources_of_one_surface_are_averaged() -> None:
     """Colour by weight, depth plainly."""
-    found = aggregate(seen_by((1.0, 1.50, 0.3), (-1.0, 1.53, 0.1), (0.0, 1.8, 1.0)), CODE, erode=0)
+    found = aggregate(seen_by((1.0, 1.50, 0.3), (-1.0, 1.53, 0.1), (0.0, 1.8, 1.0)), CODE, UNERODED)
     torch.testing.assert_close(found.rgb, torch.full_like(found.rgb, 0.5))
     torch.testing.assert_close(found.depth, CODE.encode(torch.full_like(found.depth, 1.515)))
     assert bool((found.mask == 1).all())
@@ -219,7 +220,7 @@ def test_sources_of_one_surface_are_averaged() -> None:
 def test_hull_of_one_source_does_not_hide_what_another_saw() -> None:
     both = seen_by((1.0, 1.2, 1.0), (-1.0, 2.0, 1.0))
     both.hull[0] = True
-    found = aggregate(both, CODE, erode=0)
+    found = aggregate(both, CODE, UNERODED)
     torch.testing.assert_close(found.rgb, torch.full_like(found.rgb, -1.0))
 
 
