@@ -75,8 +75,9 @@ def test_unknown_metrics_are_refused() -> None:
 
 def test_plan_spreads_its_levels_and_draws_every_subject() -> None:
     plan = replace(TINY, levels=3)
-    assert plan.chosen((1, 2, 3, 4, 5)) == [1, 2, 4]
-    assert plan.chosen((1, 2, 3, 4, 5, 6)) == [1, 3, 5]
+    assert plan.chosen((1, 2, 3, 4, 5)) == [1, 3, 4]
+    assert plan.chosen((1, 2, 3, 4, 5, 6)) == [2, 3, 5]
+    assert replace(plan, levels=2).chosen((1, 2, 3, 4, 5)) == [2, 4]
     assert replace(plan, levels=99).chosen((1, 2, 3, 4, 5)) == [0, 1, 2, 3, 4]
     work = tasks(plan)
     assert len(work) == 2 * (len(plan.corruptions) + 1 + plan.reference_seeds)
