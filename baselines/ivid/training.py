@@ -2,7 +2,8 @@
 
 Every step draws its pictures, times and noise from a generator seeded by the step's number, so a
 run that was killed and started again takes the very steps it would have taken. The checkpoint is
-one file, replaced atomically.
+one file, replaced atomically. Several processes (`accelerate launch`) each draw their own pictures and
+average their gradients; the first of them writes the files.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import io
 import math
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,9 +22,10 @@ from diffusers import DDPMScheduler
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from ...scenes.errors import UnreadableFile
+from ...scenes.errors import UnreadableFile, UserError
 from ...scenes.files import atomic_write, make_folder
 from ...scenes.generator import scene_generator
+from .devices import make_accelerator
 from .networks import RGBDUNet
 from .recipe import Recipe
 from .sampling import FORWARD
@@ -42,9 +45,10 @@ class Stage:
         name: "first" (G_u) or "next" (G_c); also the folder's name.
         network: what is trained, with its initial weights.
         steps: optimiser steps in all.
-        batch: from a generator to clean pictures [N, 4, H, W], labels [N] and condition or None.
+        batch: from a generator to this process' clean pictures [N, 4, H, W], labels [N] and condition or None.
         sheet: from a network and a path: write a picture of samples.
         branch: step whose averaged weights are kept beside the checkpoint, for `branch_file`.
+        data: identity of what it is trained on; a checkpoint of other data is refused.
     """
 
     name: str
@@ -53,6 +57,7 @@ class Stage:
     batch: Callable[[torch.Generator], tuple[Tensor, Tensor, Tensor | None]]
     sheet: Callable[[RGBDUNet, Path], None]
     branch: int = 0
+    data: str = ""
 
 
 def branch_file(out: Path, name: str) -> Path:
@@ -74,89 +79,119 @@ def fit(stage: Stage, recipe: Recipe, out: Path, *, device: str, log: Callable[[
     """Train `stage` to its end, from its checkpoint if there is one.
 
     Returns:
-        the network with the averaged weights.
+        the network with the averaged weights, on the CPU; the same on all processes.
 
     Raises:
         UnreadableFile: the checkpoint is damaged or belongs to another recipe.
+        UserError: the device cannot compute in the recipe's precision.
     """
+    accelerator = make_accelerator(device, recipe.precision)
+    if recipe.accumulate < 1:
+        raise UserError(f"accumulate is {recipe.accumulate}; a batch has at least one part.")
     folder = make_folder(out / stage.name)
-    network = stage.network.to(device=device)
+    network = stage.network.to(device=accelerator.device)
     average = {name: value.detach().clone() for name, value in network.state_dict().items()}
     optimiser = torch.optim.AdamW(network.parameters(), recipe.rate, weight_decay=0.0)
     scheduler = noise_scheduler(recipe.prediction)
     checkpoint = folder / "checkpoint.pt"
-    step = _restore(checkpoint, stage, recipe, network, average, optimiser)
-    if step:
+    identity = _identity(stage, recipe, accelerator.num_processes)
+    state = _load(checkpoint, identity)
+    step = _restore(state, network, average, optimiser, accelerator.scaler)
+    if step and accelerator.is_main_process:
         log(f"{stage.name}: going on after step {step} of {stage.steps}")
     losses = folder / "losses.csv"
     lines = _kept_lines(losses, step)
+    stream = f"ivid.train.{stage.name}.{recipe.seed}"
+    if accelerator.num_processes > 1:
+        stream += f".process {accelerator.process_index} of {accelerator.num_processes}"
+    accelerator.wait_for_everyone()  # none may write before all have read
+    model, stepper = accelerator.prepare(network, optimiser)
     started, first, recent = time.monotonic(), step, []
-    network.train()
+    model.train()
     while step < stage.steps:
         step += 1
-        for group in optimiser.param_groups:
-            group["lr"] = recipe.rate * _schedule(step, stage.steps)
-        generator = scene_generator(step, f"ivid.train.{stage.name}.{recipe.seed}")
-        loss = _loss(network, scheduler, recipe, stage.batch(generator), generator, device)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimiser.step()
+        for group in stepper.param_groups:
+            group["lr"] = recipe.rate * _schedule(step, stage.steps, recipe.schedule)
+        generator = scene_generator(step, stream)
+        clean, label, condition = stage.batch(generator)
+        parts = _parts(network, scheduler, recipe, clean, label, condition, generator)
+        loss = torch.zeros((), device=accelerator.device)
+        for position, (inputs, target) in enumerate(parts):
+            last = position == len(parts) - 1
+            with nullcontext() if last else accelerator.no_sync(model):
+                output = model(*(value.to(accelerator.device) for value in inputs))
+                squares = nn.functional.mse_loss(output.float(), target.to(accelerator.device))
+                share = squares * (len(target) / len(clean))
+                accelerator.backward(share)
+            loss += share.detach()
+        accelerator.clip_grad_norm_(model.parameters(), 1.0)
+        stepper.step()
+        stepper.zero_grad(set_to_none=True)
         network.freeze_null_class()
         _update_average(average, network, min(recipe.ema, (1 + step) / (10 + step)))
-        recent.append(loss.detach())
+        recent.append(loss)
         if step % LOG_EVERY == 0 or step == stage.steps:
-            mean = float(torch.stack(recent).mean())
+            mean = float(accelerator.reduce(torch.stack(recent).mean(), "mean"))
             recent.clear()
             lines.append(f"{step},{mean:.6f}")
             if not math.isfinite(mean):
                 raise RuntimeError(f"{stage.name}: the loss is not finite at step {step}; the checkpoint is kept.")
-            pace = (step - first) / (time.monotonic() - started)
-            left = (stage.steps - step) / pace / 60
-            log(f"{stage.name}: step {step}/{stage.steps}  loss {mean:.4f}  {pace:.2f} steps/s  {left:.0f} min left")
+            if accelerator.is_main_process:
+                pace = (step - first) / (time.monotonic() - started)
+                left = (stage.steps - step) / pace / 60
+                log(
+                    f"{stage.name}: step {step}/{stage.steps}  loss {mean:.4f}  {pace:.2f} steps/s  {left:.0f} min left"
+                )
+        if not accelerator.is_main_process:
+            continue
         # the checkpoint last: what it vouches for must be there, whenever the process is killed
         if step == stage.branch:
             atomic_write(branch_file(out, stage.name), save({k: v.cpu().contiguous() for k, v in average.items()}))
         if step % SAVE_EVERY == 0 or step == stage.steps:
             atomic_write(losses, "\n".join(["step,loss", *lines]) + "\n")
-            _save(checkpoint, stage, recipe, step, network, average, optimiser)
+            _save(checkpoint, identity, step, network, average, optimiser, accelerator.scaler)
         if step % (SAVE_EVERY * 4) == 0 or step == stage.steps:
-            stage.sheet(_averaged(stage.network, average, device), folder / f"samples-{step:06d}.png")
+            stage.sheet(_averaged(stage.network, average, accelerator.device), folder / f"samples-{step:06d}.png")
+    accelerator.wait_for_everyone()  # the others need the files of the first
     return _averaged(stage.network, average, "cpu")
 
 
-def _loss(
+def _parts(
     network: RGBDUNet,
     scheduler: DDPMScheduler,
     recipe: Recipe,
-    batch: tuple[Tensor, Tensor, Tensor | None],
+    clean: Tensor,
+    label: Tensor,
+    condition: Tensor | None,
     generator: torch.Generator,
-    device: str,
-) -> Tensor:
-    """Mean squared error of the prediction; labels dropped for guidance.
+) -> list[tuple[list[Tensor], Tensor]]:
+    """The inputs of the network and its targets, in `recipe.accumulate` parts.
 
-    All times weigh the same. A cap on the weight of clean times (min-SNR) was tried: it leaves a
-    speckle in smooth colour and depth that the last steps no longer remove.
+    All random numbers are drawn for the whole batch, so that splitting it changes nothing but the memory
+    needed. The loss is the plain mean squared error: all times weigh the same. A cap on the weight of
+    clean times (min-SNR) was tried: it leaves a speckle in smooth colour and depth that the last steps no
+    longer remove.
     """
-    clean, label, condition = batch
-    count = len(clean)
+    count, device = len(clean), clean.device
     # stratified times: each batch covers the whole range, which lowers the noise of the gradient
     slots = (torch.arange(count) + torch.rand(count, generator=generator)) / count
-    times = (slots * scheduler.config.num_train_timesteps).long()
-    noise = torch.randn(clean.shape, generator=generator)
-    dropped = torch.rand(count, generator=generator) < recipe.drop_label
+    times = (slots * scheduler.config.num_train_timesteps).long().to(device)
+    noise = torch.randn(clean.shape, generator=generator).to(device)
+    dropped = (torch.rand(count, generator=generator) < recipe.drop_label).to(label.device)
     label = torch.where(dropped, torch.full_like(label, network.null_class), label)
     noisy = scheduler.add_noise(clean, noise, times)
     velocity = recipe.prediction == "v_prediction"
     target = scheduler.get_velocity(clean, noise, times) if velocity else noise
     inputs = [noisy, times, label] + ([] if condition is None else [condition])
-    with torch.autocast(torch.device(device).type, dtype=torch.bfloat16):
-        output = network(*(value.to(device) for value in inputs))
-    return nn.functional.mse_loss(output.float(), target.to(device))
+    sizes = [len(part) for part in torch.arange(count).tensor_split(min(recipe.accumulate, count))]
+    split = [value.split(sizes) for value in (*inputs, target)]
+    return [(list(part[:-1]), part[-1]) for part in zip(*split, strict=True)]
 
 
-def _schedule(step: int, total: int) -> float:
-    """Linear warm-up, then half a cosine down to a twentieth."""
+def _schedule(step: int, total: int, kind: str) -> float:
+    """Linear warm-up, then half a cosine down to a twentieth; or 1 throughout."""
+    if kind == "constant":
+        return 1.0
     warm = min(WARM_UP, max(1, total // 10))
     if step <= warm:
         return step / warm
@@ -169,60 +204,71 @@ def _update_average(average: dict[str, Tensor], network: RGBDUNet, decay: float)
     torch._foreach_lerp_(list(average.values()), [current[name] for name in average], 1 - decay)
 
 
-def _averaged(network: RGBDUNet, average: dict[str, Tensor], device: str) -> RGBDUNet:
+def _averaged(network: RGBDUNet, average: dict[str, Tensor], device: str | torch.device) -> RGBDUNet:
     copy: RGBDUNet = RGBDUNet.from_config(network.config)
     copy.load_state_dict({name: value.cpu() for name, value in average.items()})
     copy.to(device).eval()
     return copy
 
 
-def _identity(stage: Stage, recipe: Recipe) -> str:
+def _identity(stage: Stage, recipe: Recipe, processes: int) -> str:
     network = {key: value for key, value in sorted(stage.network.config.items()) if not key.startswith("_")}
-    return f"{stage.name} {stage.steps} {recipe!r} {network!r}"
+    together = f" {processes} processes" if processes > 1 else ""
+    return f"{stage.name} {stage.steps} {recipe!r} {network!r} {stage.data}{together}"
 
 
 def _save(
     path: Path,
-    stage: Stage,
-    recipe: Recipe,
+    identity: str,
     step: int,
     network: RGBDUNet,
     average: dict[str, Tensor],
     optimiser: torch.optim.Optimizer,
+    scaler: Any,
 ) -> None:
     content = io.BytesIO()
     state = {
-        "identity": _identity(stage, recipe),
+        "identity": identity,
         "step": step,
         "network": network.state_dict(),
         "average": average,
         "optimiser": optimiser.state_dict(),
+        "scaler": None if scaler is None else scaler.state_dict(),
     }
     torch.save(state, content)
     atomic_write(path, content.getvalue())
 
 
-def _restore(
-    path: Path,
-    stage: Stage,
-    recipe: Recipe,
-    network: RGBDUNet,
-    average: dict[str, Tensor],
-    optimiser: torch.optim.Optimizer,
-) -> int:
+def _load(path: Path, identity: str) -> dict[str, Any] | None:
+    """What `_save` wrote, or None."""
     if not path.exists():
-        return 0
+        return None
     hint = "Delete it to start over, or choose another --out."
     try:
         state: Any = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises a dozen types for damaged archives
         raise UnreadableFile(f"{path}: not a readable checkpoint ({error}).", hint=hint) from error
-    if not isinstance(state, dict) or state.get("identity") != _identity(stage, recipe):
+    if not isinstance(state, dict) or state.get("identity") != identity:
         raise UnreadableFile(f"{path}: this checkpoint belongs to another configuration.", hint=hint)
+    return state
+
+
+def _restore(
+    state: dict[str, Any] | None,
+    network: RGBDUNet,
+    average: dict[str, Tensor],
+    optimiser: torch.optim.Optimizer,
+    scaler: Any,
+) -> int:
+    """Take everything back from `state`; the number of steps taken so far."""
+    if state is None:
+        return 0
     network.load_state_dict(state["network"])
     for name, value in state["average"].items():
         average[name].copy_(value)
     optimiser.load_state_dict(state["optimiser"])
+    if scaler is not None and state["scaler"] is not None:
+        scaler.load_state_dict(state["scaler"])
     return int(state["step"])
 
 

@@ -12,8 +12,10 @@ import pytest
 import torch
 from torch import Tensor
 from viewsweep.baselines.ivid import pairs
+from viewsweep.baselines.ivid.augmentation import Augmentation
 from viewsweep.baselines.ivid.depth_code import DepthCode
-from viewsweep.baselines.ivid.pairs import ConditionViews, prepare_conditions, round_trip
+from viewsweep.baselines.ivid.image_data import TabletopPictures
+from viewsweep.baselines.ivid.pairs import StoredConditions, prepare_conditions, round_trip
 from viewsweep.baselines.ivid.recipe import CONFIGS, Recipe
 from viewsweep.baselines.ivid.sampling import Condition
 from viewsweep.scenes.generator import scene_generator
@@ -38,13 +40,25 @@ def card(count: int, size: int = SIZE, behind: float = math.nan) -> tuple[Tensor
     return shade[None, :, :, None].repeat(count, 1, 1, 3), depth.clone()
 
 
-def stored_views(count: int, size: int = 16) -> TabletopViews:
+def stored_views(count: int, size: int = 16) -> TabletopPictures:
     """Cards at a distance of their own, as a rendered training set holds them."""
     rgb, depth = card(count, size)
     depth += 0.01 * torch.arange(count)[:, None, None] / count
-    return TabletopViews(
+    views = TabletopViews(
         rgb.numpy(), (depth - 1.6).half().numpy(), np.arange(count) % 10, np.zeros((count, 2), np.float32)
     )
+    return TabletopPictures(views, CODE, range(count))
+
+
+def rgbd(rgb: Tensor, depth: Tensor) -> Tensor:
+    """Pictures as the networks see them."""
+    return torch.cat([rgb.permute(0, 3, 1, 2).float() / 127.5 - 1, CODE.encode(depth)[:, None]], 1)
+
+
+def there_and_back(rgb: Tensor, depth: Tensor, indices: list[int], recipe: Recipe) -> Condition:
+    """Round trips of pictures with these numbers in their data set."""
+    generators = [scene_generator(index, f"ivid.pair.{recipe.seed}") for index in indices]
+    return round_trip(rgbd(rgb, depth), generators, recipe, CODE)
 
 
 def yaw_of(index: int, recipe: Recipe) -> float:
@@ -58,7 +72,7 @@ def test_holes_open_on_the_side_the_camera_left() -> None:
     indices = [index for index in range(40) if 0.2 < abs(yaw_of(index, TURNING)) < 0.3]
     assert {yaw_of(index, TURNING) > 0 for index in indices} == {True, False}
     rgb, depth = card(len(indices), behind=2.2)
-    found = round_trip(rgb, depth, indices, TURNING, CODE)
+    found = there_and_back(rgb, depth, indices, TURNING)
     left, right = slice(5, 10), slice(22, 27)  # beside the card's columns 10 to 21
     for row, index in enumerate(indices):
         holes = found.mask[row, 0, 10:22] == 0
@@ -69,7 +83,7 @@ def test_holes_open_on_the_side_the_camera_left() -> None:
 
 def test_what_is_known_is_what_was_there() -> None:
     rgb, depth = card(8)
-    found = round_trip(rgb, depth, list(range(8)), TURNING, CODE)
+    found = there_and_back(rgb, depth, list(range(8)), TURNING)
     clean, code = rgb.permute(0, 3, 1, 2).float() / 127.5 - 1, CODE.encode(depth)
     known = found.mask[:, 0] > 0
     assert set(found.mask.unique().tolist()) == {0.0, 1.0}
@@ -85,7 +99,7 @@ def test_what_is_known_is_what_was_there() -> None:
 def test_sheets_between_surfaces_are_never_known() -> None:
     """Seen from far aside the sheet between card and wall is a slope like any other: its flag must go along."""
     rgb, depth = card(6, 64, behind=1.9)
-    found = round_trip(rgb, depth, list(range(6)), replace(TURNING, size=64, yaw_std=0.8), CODE)
+    found = there_and_back(rgb, depth, list(range(6)), replace(TURNING, size=64, yaw_std=0.8))
     known = found.mask[:, 0] > 0
     codes = CODE.encode(torch.tensor([1.45, 1.9]))
     away = (found.depth[:, 0, :, :, None] - codes).abs().amin(-1)[known]
@@ -95,7 +109,7 @@ def test_sheets_between_surfaces_are_never_known() -> None:
 
 def test_camera_that_does_not_move_leaves_only_the_edge_unknown() -> None:
     rgb, depth = card(2)
-    found = round_trip(rgb, depth, [0, 1], replace(TURNING, yaw_std=0.0), CODE)
+    found = there_and_back(rgb, depth, [0, 1], replace(TURNING, yaw_std=0.0))
     known = found.mask[:, 0] > 0
     pool = torch.nn.functional.max_pool2d
     on_card = torch.isfinite(depth).double()
@@ -108,9 +122,9 @@ def test_camera_that_does_not_move_leaves_only_the_edge_unknown() -> None:
 
 def test_each_pair_depends_on_its_own_index() -> None:
     rgb, depth = card(3)
-    together = round_trip(rgb, depth, [4, 11, 4], TURNING, CODE)
+    together = there_and_back(rgb, depth, [4, 11, 4], TURNING)
     for row, index in enumerate([4, 11]):
-        alone = round_trip(rgb[:1], depth[:1], [index], TURNING, CODE)
+        alone = there_and_back(rgb[:1], depth[:1], [index], TURNING)
         assert torch.equal(alone.mask[0], together.mask[row])
         torch.testing.assert_close(alone.rgb[0], together.rgb[row], rtol=0, atol=1e-5)
     assert torch.equal(together.rgb[0], together.rgb[2])
@@ -118,15 +132,15 @@ def test_each_pair_depends_on_its_own_index() -> None:
 
 
 @pytest.fixture
-def stored() -> ConditionViews:
+def stored() -> StoredConditions:
     """Forty times the same round trip: half of the picture known, a colour of its own."""
     rgb = np.full((40, 16, 16, 3), 255, np.uint8)
     mask = np.zeros((40, 16, 16), bool)
     mask[:, :, 4:] = True
-    return ConditionViews(rgb, np.full((40, 16, 16), 0.25, np.float16), mask)
+    return StoredConditions(rgb, np.full((40, 16, 16), 0.25, np.float16), mask)
 
 
-def test_augmentation_blurs_and_erodes_within_the_mask(stored: ConditionViews) -> None:
+def test_augmentation_blurs_and_erodes_within_the_mask(stored: StoredConditions) -> None:
     index = torch.arange(40)
     clean = torch.zeros(40, 4, 16, 16)
     clean[:, :3, :, 8:] = -0.5
@@ -147,12 +161,14 @@ def test_augmentation_blurs_and_erodes_within_the_mask(stored: ConditionViews) -
     assert len(edge.unique()) > 10  # each its own
 
 
-def test_switches_take_one_augmentation_away_and_leave_the_other(stored: ConditionViews) -> None:
+def test_switches_take_one_augmentation_away_and_leave_the_other(stored: StoredConditions) -> None:
     """What is still on draws the same numbers, so that two trainings differ in one thing only."""
     index, clean = torch.arange(40), torch.rand(40, 4, 16, 16, generator=torch.Generator().manual_seed(3))
 
     def batch(blur: bool, erosion: bool) -> Condition:
-        return replace(stored, blur=blur, erosion=erosion).batch(index, clean, torch.Generator().manual_seed(0))
+        return replace(stored, augmentation=Augmentation(blur, erosion)).batch(
+            index, clean, torch.Generator().manual_seed(0)
+        )
 
     both, unblurred, uneroded, neither = batch(True, True), batch(False, True), batch(True, False), batch(False, False)
     assert torch.equal(unblurred.rgb_mask, both.rgb_mask)
@@ -166,8 +182,8 @@ def test_switches_take_one_augmentation_away_and_leave_the_other(stored: Conditi
 
 def test_noise_before_the_warp_can_be_left_out(tmp_path: Path) -> None:
     rgb, depth = card(2)
-    plain = round_trip(rgb, depth, [0, 1], replace(TURNING, yaw_std=0.0, prewarp_noise=False), CODE)
-    noisy = round_trip(rgb, depth, [0, 1], replace(TURNING, yaw_std=0.0), CODE)
+    plain = there_and_back(rgb, depth, [0, 1], replace(TURNING, yaw_std=0.0, prewarp_noise=False))
+    noisy = there_and_back(rgb, depth, [0, 1], replace(TURNING, yaw_std=0.0))
     inner = (slice(None), slice(None), slice(11, 21), slice(12, 20))  # within the card, which has one colour
     assert float(plain.rgb[inner].std()) < 1e-6
     assert 1e-4 < float(noisy.rgb[inner].std()) < pairs.NOISE
@@ -177,7 +193,7 @@ def test_noise_before_the_warp_can_be_left_out(tmp_path: Path) -> None:
     assert all(content(tmp_path)[name] != before[name] for name in ("rgb.npy", "conditions.json"))
 
 
-def test_same_generator_gives_the_same_batch(stored: ConditionViews) -> None:
+def test_same_generator_gives_the_same_batch(stored: StoredConditions) -> None:
     clean = torch.rand(5, 4, 16, 16, generator=torch.Generator().manual_seed(1))
     first, second, other = (stored.batch(torch.arange(5), clean, torch.Generator().manual_seed(s)) for s in (7, 7, 8))
     assert torch.equal(first.rgb, second.rgb)
@@ -213,13 +229,13 @@ def test_killed_and_started_again_gives_the_same_bytes(tmp_path: Path, monkeypat
     assert json.loads((tmp_path / "marked" / "conditions.json").read_text())["done"] == 32
     made: list[int] = []
 
-    def note(rgb: Tensor, depth: Tensor, indices: list[int], recipe: Recipe, code: DepthCode) -> object:
-        made.extend(indices)
-        return round_trip(rgb, depth, indices, recipe, code)
+    def note(clean: Tensor, generators: list[torch.Generator], recipe: Recipe, code: DepthCode) -> object:
+        made.append(len(clean))
+        return round_trip(clean, generators, recipe, code)
 
     monkeypatch.setattr(pairs, "round_trip", note)
     assert len(prepare(tmp_path / "marked", 36)) == 1
-    assert made == [32, 33, 34, 35]
+    assert made == [1, 1, 1, 1]
     assert content(tmp_path / "marked") == content(tmp_path / "whole")
 
 
