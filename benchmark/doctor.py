@@ -37,6 +37,7 @@ def examine() -> list[Check]:
         ("gpu", _gpu),
         ("packages", _packages),
         ("tabletop network", _network),
+        ("other weights", _weights),
         ("protocols", _protocols),
         ("methods", _methods),
         ("cache folder", _cache),
@@ -86,6 +87,17 @@ def _network() -> tuple[Verdict, str]:
     return "ok", f"weights {load_tabletop_network().sha256[:12]}"
 
 
+def _weights() -> tuple[Verdict, str]:
+    from ..metrics.weight_files import WEIGHT_FILES, installed_weights
+
+    there = installed_weights()
+    missing = [f"{name} ({entry.what_for})" for name, entry in WEIGHT_FILES.items() if name not in there]
+    if not missing:
+        return "ok", ", ".join(there)
+    had = f"{', '.join(there)}; " if there else ""
+    return "note", f"{had}not here, and fetched only if you ask (`viewsweep fetch NAME`): {'; '.join(missing)}"
+
+
 def _protocols() -> tuple[Verdict, str]:
     from ..metrics.tabletop_network import load_tabletop_network
     from .metric_catalogue import check_metrics
@@ -95,7 +107,8 @@ def _protocols() -> tuple[Verdict, str]:
     for name in protocol_names():
         protocol = load_protocol(name)
         check_metrics(protocol)
-        if protocol.features is not None and protocol.features.sha256 != installed:
+        own = protocol.features is not None and protocol.features.network == "tabletop"
+        if own and protocol.features is not None and protocol.features.sha256 != installed:
             return (
                 "fault",
                 f"{name} asks for the network {protocol.features.sha256[:12]}, installed is {installed[:12]}",

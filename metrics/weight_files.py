@@ -33,18 +33,18 @@ from functools import lru_cache
 from pathlib import Path
 from typing import IO, Literal
 
-import platformdirs
 from filelock import FileLock
 
 from ..scenes.errors import UnknownName, UserError
-from ..scenes.files import make_folder
+from ..scenes.files import cache_folder, make_folder
 
-__all__ = ["WEIGHT_FILES", "WeightFile", "file_sha256", "weight_folder", "weight_path"]
+__all__ = ["WEIGHT_FILES", "WeightFile", "file_sha256", "installed_weights", "weight_folder", "weight_path"]
 
 ATTEMPTS = 3
 PAUSE = 1.0  # seconds before the second attempt, twice that before the third
 TIMEOUT = 30.0  # seconds without a byte
 CHUNK = 1 << 20
+REMEMBERED = 300.0  # seconds for which a download that failed is not tried again by the same process
 ADDRESS_VARIABLE = "VIEWSWEEP_WEIGHTS_"
 
 
@@ -140,8 +140,7 @@ WEIGHT_FILES: dict[str, WeightFile] = {
 
 def weight_folder() -> Path:
     """Where downloaded weights are kept."""
-    chosen = os.environ.get("VIEWSWEEP_CACHE")
-    return (Path(chosen) if chosen else platformdirs.user_cache_path("viewsweep")) / "weights"
+    return cache_folder() / "weights"
 
 
 def weight_path(
@@ -177,8 +176,22 @@ def weight_path(
     make_folder(own.parent)
     with FileLock(own.parent / f".{own.name}.lock"):
         if not own.is_file():  # another process may have fetched it meanwhile
-            _fetch(entry, own, say)
+            _fetch_once(entry, own, say)
     return own
+
+
+def installed_weights() -> dict[str, Path]:
+    """The files that are on this machine, by name; nothing is downloaded and no hash computed."""
+    places = {
+        name: (os.environ.get(entry.variable), weight_folder() / entry.file, _shared(entry))
+        for name, entry in WEIGHT_FILES.items()
+    }
+    found = {}
+    for name, candidates in places.items():
+        there = [Path(place).expanduser() for place in candidates if place and Path(place).expanduser().exists()]
+        if there:
+            found[name] = there[0]
+    return found
 
 
 def file_sha256(path: Path) -> str:
@@ -218,6 +231,21 @@ def _shared(entry: WeightFile) -> Path | None:
         found = try_to_load_from_cache(repository, name, revision=revision.split("/")[0])
         return Path(found) if isinstance(found, str) else None
     return None
+
+
+_FAILED: dict[Path, tuple[float, UserError]] = {}
+"""When and why the download to a place failed: several metrics ask for the same file."""
+
+
+def _fetch_once(entry: WeightFile, target: Path, say: Callable[[str], None] | None) -> None:
+    when, error = _FAILED.get(target, (-REMEMBERED, None))
+    if error is not None and time.monotonic() - when < REMEMBERED:
+        raise error.with_traceback(None)
+    try:
+        _fetch(entry, target, say)
+    except UserError as failure:
+        _FAILED[target] = time.monotonic(), failure
+        raise
 
 
 def _fetch(entry: WeightFile, target: Path, say: Callable[[str], None] | None) -> None:
@@ -286,6 +314,6 @@ def _stream_rest(url: str, file: IO[bytes]) -> None:
 
 def _where_to_get(entry: WeightFile) -> str:
     return (
-        f"Get it from {entry.url} on a machine with a network, and put it at {weight_folder() / entry.file}, "
-        f"or name its place in {entry.variable}."
+        f"Run `viewsweep fetch {entry.name}` with a network, or get it from {entry.url} elsewhere and put it at "
+        f"{weight_folder() / entry.file}, or name its place in {entry.variable}."
     )

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from viewsweep.benchmark import offline
 from viewsweep.metrics import weight_files
-from viewsweep.metrics.weight_files import WEIGHT_FILES, weight_folder, weight_path
+from viewsweep.metrics.weight_files import WEIGHT_FILES, installed_weights, weight_folder, weight_path
 from viewsweep.scenes.errors import UnknownName, UserError
 
 CONTENT = bytes(range(256)) * 2000
@@ -148,6 +148,24 @@ def test_a_file_that_is_gone_is_asked_for_once(table: Server) -> None:
     assert len(table.asked) == 1
 
 
+def test_a_failed_download_is_not_tried_again_at_once(table: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    table.status = [404]
+    for _ in range(3):
+        with pytest.raises(UserError, match="HTTP Error 404"):
+            weight_path("inception")
+    assert len(table.asked) == 1
+    monkeypatch.setattr(weight_files, "REMEMBERED", 0.0)  # after a while it is
+    assert weight_path("inception").read_bytes() == CONTENT
+
+
+def test_installed_weights_are_found_without_a_download(table: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert installed_weights() == {}
+    own = put(weight_folder() / WEIGHT_FILES["vgg16"].file)
+    monkeypatch.setenv(WEIGHT_FILES["inception"].variable, str(own.parent))
+    assert installed_weights() == {"inception": own.parent, "vgg16": own}
+    assert table.asked == []
+
+
 def test_a_download_with_the_wrong_content_is_thrown_away(table: Server) -> None:
     table.content = b"sorry"
     found = hashlib.sha256(b"sorry").hexdigest()
@@ -244,8 +262,9 @@ def test_offline_says_what_is_missing_and_where_to_put_it(monkeypatch: pytest.Mo
     entry = WEIGHT_FILES["inception"]
     assert str(caught.value) == (
         "The weights 'inception', needed for FID, KID and Inception Score with Inception features, are not on this "
-        f"machine, and {entry.url} could not be downloaded (--offline). Get it from {entry.url} on a machine with a "
-        f"network, and put it at {weight_folder() / entry.file}, or name its place in VIEWSWEEP_WEIGHTS_INCEPTION."
+        f"machine, and {entry.url} could not be downloaded (--offline). Run `viewsweep fetch inception` with a "
+        f"network, or get it from {entry.url} elsewhere and put it at {weight_folder() / entry.file}, "
+        "or name its place in VIEWSWEEP_WEIGHTS_INCEPTION."
     )
 
 
