@@ -74,13 +74,14 @@ def rasterise(corners: Tensor, keep: Tensor, height: int, width: int, *, first_r
     number = torch.nonzero(keep.reshape(-1))[:, 0]
     triangle = corners.reshape(-1, 3, 3)[number]
     xy, z = triangle[..., :2], triangle[..., 2]
-    area = _edge(xy[:, 0], xy[:, 1], xy[:, 2])
     # first and last sample whose centre may lie inside, per axis
     start, end = xy.new_tensor([0, first_row]), xy.new_tensor([width - 1, first_row + height - 1])
-    low = torch.maximum((xy.amin(1) - 0.5).ceil(), start)
-    high = torch.minimum((xy.amax(1) - 0.5).floor(), end)
-    extent = (high - low + 1).amin(1)
-    front = torch.nonzero((area > 1e-8) & (extent >= 1))[:, 0]
+    a, b, c = xy.unbind(1)
+    area = _edge(a, b, c)
+    low = torch.maximum((torch.minimum(torch.minimum(a, b), c) - 0.5).ceil(), start)
+    high = torch.minimum((torch.maximum(torch.maximum(a, b), c) - 0.5).floor(), end)
+    some = high >= low
+    front = torch.nonzero((area > 1e-8) & some[:, 0] & some[:, 1])[:, 0]
     low, high = low[front].long(), high[front].long()
     found = _Triangles(xy[front], 1 / z[front], area[front], number[front])
     side = (high - low + 1).amax(1)
@@ -95,9 +96,7 @@ def rasterise(corners: Tensor, keep: Tensor, height: int, width: int, *, first_r
 
 
 def _pick(triangles: _Triangles, index: Tensor) -> _Triangles:
-    return _Triangles(
-        triangles.xy[index], triangles.inverse[index], triangles.area[index], triangles.number[index]
-    )
+    return _Triangles(triangles.xy[index], triangles.inverse[index], triangles.area[index], triangles.number[index])
 
 
 def _draw_boxes(buffer: Tensor, triangles: _Triangles, low: Tensor, size: int, frame: _Frame) -> None:
@@ -112,9 +111,7 @@ def _draw_boxes(buffer: Tensor, triangles: _Triangles, low: Tensor, size: int, f
     _keep_nearest(buffer, triangles, row, chosen, low[row, 0] + j, low[row, 1] + i, frame)
 
 
-def _draw_rows(
-    buffer: Tensor, triangles: _Triangles, low: Tensor, high: Tensor, frame: _Frame, limit: int
-) -> None:
+def _draw_rows(buffer: Tensor, triangles: _Triangles, low: Tensor, high: Tensor, frame: _Frame, limit: int) -> None:
     """The samples of each row of the boxes `low` to `high` [M, 2] that may lie between the edges."""
     face, nth = _spread(high[:, 1] - low[:, 1] + 1)
     y = low[face, 1] + nth

@@ -20,8 +20,8 @@ class WarpSettings:
             unit of the camera positions ...
         relative_step: ... if 1 / depth differs by more than this as well.
         erode: rings of pixels taken off the colour mask of the finished condition.
-        erode_source: rings of vertices about a discontinuity (and the picture's edge, if padded)
-            whose colour does not count; their depth does.
+        erode_source: rings of vertices about a discontinuity whose colour does not count; their
+            depth does.
         padding: "frustum" closes the sides of the source's field of view, as far as `padding_depth`,
             with faces that hide what is outside of it; "none" leaves the outside open.
         occlusion: "nearest" = where sources disagree the nearest counts; "none" = all count.
@@ -29,6 +29,7 @@ class WarpSettings:
             only pixels whose own samples lie on several surfaces are.
         same_surface: relative depth within which two sources are taken to see one surface
             (occlusion "nearest" only).
+        hull: whether conditions carry the depth before which nothing can stand.
         one_surface: largest range of the depth code within a pixel (without `depth_edges`).
         nearest: faces with a corner closer to the camera than this are not drawn.
         padding_depth: z-depth in the source to which its frustum is closed.
@@ -45,6 +46,7 @@ class WarpSettings:
     padding: Literal["none", "frustum"] = "none"
     occlusion: Literal["nearest", "none"] = "nearest"
     depth_edges: bool = False
+    hull: bool = False
     same_surface: float = 0.03
     one_surface: float = 0.25
     nearest: float = 0.05
@@ -74,6 +76,7 @@ PAPER = WarpSettings(
     padding="frustum",
     occlusion="none",
     depth_edges=True,
+    hull=True,
     nearest=0.01,
 )
 """The authors' values, for pictures of 128 pixels at a camera radius of 1 (arXiv 2303.17905 and its public code)."""
