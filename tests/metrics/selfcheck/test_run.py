@@ -48,7 +48,7 @@ def test_true_promises_hold(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     assert check.held >= 4
     noise = next(cell for cell in check.cells if (cell.metric, cell.corruption) == ("warp_mse", "noise"))
     assert (noise.tau, noise.auroc) == (1.0, 1.0)
-    assert list(noise.means) == [0, 2, 4, 6]
+    assert list(noise.means) == [0, 3, 4, 6]
     page = write_selfcheck(check, tmp_path / "matrix.html").read_text()
     assert "declarations hold" in page
     assert "warp_mse under noise: must fire from level 5; tau 1.00, AUROC 1.00" in page
