@@ -31,6 +31,9 @@ TRAINERS = {
 }
 """What can be trained, and the function that does: train(config, out, *, steps, device, data, log)."""
 
+CONVERTERS = {"ivid": "viewsweep.baselines.ivid.convert:convert"}
+"""Whose weights can be converted, and the function that does: convert(files, out, *, half, size, log)."""
+
 KINDS = ("methods", "protocols", "metrics", "classes")
 SOURCES = ("nerfstudio", "images", "colmap")
 
@@ -199,6 +202,26 @@ def train(
     module, _, function = TRAINERS[what].partition(":")
     trainer: Callable[..., None] = getattr(importlib.import_module(module), function)
     trainer(config, out, steps=steps, device=device, data=data, log=lambda line: typer.echo(line, err=True))
+
+
+@app.command()
+def convert(
+    what: Annotated[str, typer.Argument(metavar="METHOD", help=f"One of {', '.join(CONVERTERS)}.")],
+    checkpoints: Annotated[list[Path], typer.Argument(metavar="CHECKPOINT...", help="Files its authors published.")],
+    out: Annotated[Path, typer.Option(help="Pipeline folder; parts that are there already stay.")],
+    half: Annotated[bool, typer.Option("--half", help="Store half precision.")] = False,
+    size: Annotated[int | None, typer.Option(help="Size of the pictures.", min=1, show_default="the authors'")] = None,
+    offline: Offline = False,
+) -> None:
+    """Bring in weights a method's authors published; nothing but plain tensors is opened."""
+    _prepare(offline)
+    from .scenes.errors import UnknownName
+
+    if what not in CONVERTERS:
+        raise UnknownName("converter", what, CONVERTERS)
+    module, _, function = CONVERTERS[what].partition(":")
+    converter: Callable[..., None] = getattr(importlib.import_module(module), function)
+    converter(checkpoints, out, half=half, size=size, log=typer.echo)
 
 
 @app.command("import")

@@ -43,7 +43,11 @@ BUILT_IN = {
     "jitter": "viewsweep.baselines.reference.jitter:Jitter",
     "wobble": "viewsweep.baselines.reference.wobble:Wobble",
     "ivid-small": "viewsweep.baselines.ivid.method:load_small",
+    "ivid-paper": "viewsweep.baselines.ivid.paper:load_paper",
 }
+
+UNSHIPPED = frozenset({"ivid-paper"})
+"""Built-in methods whose weights the user brings: whether those have changed is known only by loading them."""
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 LEGAL = "Names are lower-case letters, digits, dots and dashes."
@@ -143,9 +147,11 @@ def find_method(name: str, device: str = "cpu", batch_size: int | None = None) -
         raise UnknownName("method", name, method_names(), hint=hint)
     target = BUILT_IN[name]
     folders = ("/".join(target.split(":")[0].split(".")[1:-1]), "scenes")
-    return Method(
-        name, f"built-in ({target})", _loader(lambda: _from_module(target), name), lambda: source_fingerprint(*folders)
-    )
+
+    def fingerprint() -> str | None:
+        return None if name in UNSHIPPED else source_fingerprint(*folders)
+
+    return Method(name, f"built-in ({target})", _loader(lambda: _from_module(target), name), fingerprint)
 
 
 def is_own(name: str) -> bool:
