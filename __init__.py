@@ -43,6 +43,7 @@ def run(
     device: str = "cpu",
     batch_size: int = 4,
     fresh: bool = False,
+    data: str | Path | None = None,
     report: bool = True,
     command: str = "viewsweep.run(...)",
     progress: Progress | None = None,
@@ -62,6 +63,7 @@ def run(
         device=device,
         batch_size=batch_size,
         fresh=fresh,
+        data=data,
         report=_write_report if report else None,
         command=command,
         progress=progress,
@@ -69,12 +71,16 @@ def run(
 
 
 def evaluate(
-    directory: str | Path, *, command: str = "viewsweep.evaluate(...)", progress: Progress | None = None
+    directory: str | Path,
+    *,
+    data: str | Path | None = None,
+    command: str = "viewsweep.evaluate(...)",
+    progress: Progress | None = None,
 ) -> Outcome:
     """Measure the scenes in ``directory/scenes/<method>/*.safetensors``; see `viewsweep.benchmark.evaluate`."""
     from .benchmark import harness
 
-    return harness.evaluate(directory, report=_write_report, command=command, progress=progress)
+    return harness.evaluate(directory, data=data, report=_write_report, command=command, progress=progress)
 
 
 def _write_report(directory: Path) -> Path:

@@ -27,6 +27,7 @@ DEFAULT_METHODS = "oracle,ivid-small,billboard,frozen,noise"
 
 TRAINERS = {
     "ivid": "viewsweep.baselines.ivid.train:train",
+    "ivid-upsampler": "viewsweep.baselines.ivid.upsampler_train:train",
     "tabletop-network": "viewsweep.metrics.train_network:train",
 }
 """What can be trained, and the function that does: train(config, out, *, steps, device, data, log)."""
@@ -81,6 +82,10 @@ Scenes = Annotated[
     int | None, typer.Option(help="Another number of scenes; changes the protocol hash.", envvar="VIEWSWEEP_SCENES")
 ]
 Out = Annotated[Path | None, typer.Option(help="Run directory.", show_default="runs/PROTOCOL", envvar="VIEWSWEEP_OUT")]
+Data = Annotated[
+    Path | None,
+    typer.Option(help="Folder of real pictures, for protocols that compare with one.", envvar="VIEWSWEEP_DATA"),
+]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Start over: delete what an earlier run left for these methods.")]
 ProtocolName = Annotated[str, typer.Argument(metavar="PROTOCOL", help="A name, or the path to a .yaml file.")]
 Directory = Annotated[Path, typer.Argument(metavar="DIR", help="A run directory.")]
@@ -178,6 +183,51 @@ def fetch(
 
 
 @app.command()
+def prepare(
+    images: Annotated[
+        Path, typer.Argument(metavar="IMAGES", help="Folder of pictures, with or without class folders.")
+    ],
+    depth_model: Annotated[
+        str, typer.Option(help="Depth estimator: 'simulated', a folder, or a model's name on the hub.")
+    ],
+    out: Annotated[Path, typer.Option(help="Where to; for `train --data`.")] = Path("prepared"),
+    size: Annotated[int, typer.Option(help="Height and width of the pictures.", min=8)] = 128,
+    depth_unit: Annotated[
+        float | None,
+        typer.Option(help="Raw disparity that stands at the pivot; 6250 for MiDaS.", show_default="measured"),
+    ] = None,
+    device: Device = "cpu",
+    as_json: Json = False,
+    offline: Offline = False,
+) -> None:
+    """Bring pictures to one size and estimate their depth, for training; goes on where it stopped."""
+    _prepare(offline)
+    from .baselines.ivid.prepare import prepare as prepare_pictures
+    from .benchmark.registry import check_device
+    from .scenes.errors import UserError
+
+    check_device(device)
+    prepared = prepare_pictures(
+        images,
+        out,
+        depth_model=depth_model,
+        size=size,
+        unit=depth_unit,
+        device=device,
+        log=lambda line: typer.echo(line, err=True),
+    )
+    failed = [{"path": str(path), "reason": reason} for path, reason in prepared.failed]
+    if as_json:
+        _print_json({"pictures": prepared.pictures, "made": prepared.made, "failed": failed})
+    else:
+        typer.echo(f"{out}: {prepared.pictures} pictures. Next: viewsweep train ivid --data {out}")
+    if failed:
+        for fault in failed:
+            typer.echo(fault["reason"], err=True)
+        raise UserError(f"{len(failed)} of the files could not be used; the others were.")
+
+
+@app.command()
 def train(
     what: Annotated[str, typer.Argument(help=f"One of {', '.join(TRAINERS)}.")],
     out: Annotated[
@@ -186,22 +236,32 @@ def train(
     config: Annotated[str, typer.Option(help="Size or recipe.", envvar="VIEWSWEEP_CONFIG")] = "small",
     steps: Annotated[int | None, typer.Option(help="Another number of steps.", min=1)] = None,
     data: Annotated[
-        Path | None, typer.Option(help="Folder of the rendered training views, to share them between trainings.")
+        Path | None,
+        typer.Option(help="What `prepare` wrote; or a folder for rendered views, to share them between trainings."),
     ] = None,
+    batch: Annotated[int | None, typer.Option(help="Another number of pictures a step.", min=1)] = None,
+    accumulate: Annotated[
+        int | None, typer.Option(help="Parts a batch is split into where memory is short.", min=1)
+    ] = None,
+    precision: Annotated[str | None, typer.Option(help="bf16, fp16 or no.", show_default="the recipe's")] = None,
     device: Device = "cpu",
     offline: Offline = False,
 ) -> None:
     """Train a generator, which resumes after a kill, or the feature network."""
     _prepare(offline)
     from .benchmark.registry import check_device
-    from .scenes.errors import UnknownName
+    from .scenes.errors import UnknownName, UserError
 
     if what not in TRAINERS:
         raise UnknownName("training", what, TRAINERS)
     check_device(device)
+    asked = {"batch": batch, "accumulate": accumulate, "precision": precision}
+    changes = {name: value for name, value in asked.items() if value is not None}
+    if changes and not what.startswith("ivid"):
+        raise UserError(f"--{next(iter(changes))} is an option of `train ivid`; {what} has its own recipe.")
     module, _, function = TRAINERS[what].partition(":")
     trainer: Callable[..., None] = getattr(importlib.import_module(module), function)
-    trainer(config, out, steps=steps, device=device, data=data, log=lambda line: typer.echo(line, err=True))
+    trainer(config, out, steps=steps, device=device, data=data, log=lambda line: typer.echo(line, err=True), **changes)
 
 
 @app.command()
@@ -261,6 +321,7 @@ def sample(
     out: Out = None,
     device: Device = "cpu",
     batch_size: BatchSize = 4,
+    data: Data = None,
     fresh: Fresh = False,
     quiet: Quiet = False,
     offline: Offline = False,
@@ -278,6 +339,7 @@ def sample(
             scenes=scenes,
             device=device,
             batch_size=batch_size,
+            data=data,
             fresh=fresh,
             command=_command(),
             progress=progress,
@@ -289,6 +351,7 @@ def sample(
 @app.command()
 def evaluate(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="A run, or any DIR/scenes/NAME/*.safetensors.")],
+    data: Data = None,
     as_json: Json = False,
     quiet: Quiet = False,
     offline: Offline = False,
@@ -300,7 +363,7 @@ def evaluate(
     from .benchmark.progress import make_progress
 
     with make_progress(quiet=quiet) as progress:
-        outcome = harness.evaluate(directory, report=_write_report, command=_command(), progress=progress)
+        outcome = harness.evaluate(directory, data=data, report=_write_report, command=_command(), progress=progress)
     _print_results(outcome, as_json)
     _complain(outcome)
 
@@ -313,6 +376,7 @@ def run(
     out: Out = None,
     device: Device = "cpu",
     batch_size: BatchSize = 4,
+    data: Data = None,
     fresh: Fresh = False,
     no_report: Annotated[bool, typer.Option("--no-report", help="Leave the report out.")] = False,
     as_json: Json = False,
@@ -332,6 +396,7 @@ def run(
             scenes=scenes,
             device=device,
             batch_size=batch_size,
+            data=data,
             fresh=fresh,
             report=not no_report,
             command=_command(),

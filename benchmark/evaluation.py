@@ -22,6 +22,7 @@ from .environment import PACKAGES, package_version
 from .fingerprint import sha256_file, sha256_json, source_fingerprint
 from .measuring import Measured, Measurement
 from .method_record import MethodRecord
+from .picture_folder import PictureFolder
 from .progress import Progress
 from .protocol import Protocol
 from .results import RESULTS_SCHEMA, TableRow
@@ -72,17 +73,25 @@ def evaluate_methods(
     protocol: Protocol | None,
     methods: list[str],
     *,
+    pictures: PictureFolder | None = None,
     progress: Progress,
     begin: Callable[[], object],
 ) -> Evaluated:
-    """Measure the scenes of `methods`; `begin` is called before the first computation."""
+    """Measure the scenes of `methods`, against `pictures` where the protocol asks for a folder of real ones.
+
+    `begin` is called before the first computation.
+    """
     if protocol is None:
         heading: dict[str, Any] = {"name": None, "version": None, "hash": None}
     else:
-        heading = {"name": protocol.name, "version": protocol.version, "hash": protocol.hash}
+        reals = None if pictures is None else pictures.sha256
+        heading = {"name": protocol.name, "version": protocol.version, "hash": protocol.hash_with(reals)}
+    if pictures is not None:
+        heading["pictures"] = {"sha256": pictures.sha256, "count": len(pictures)}
     found = Evaluated({"schema": RESULTS_SCHEMA, "protocol": heading, "metrics": {}, "methods": {}})
     made_by = {
         "protocol": None if protocol is None else protocol.content,
+        "pictures": None if pictures is None else pictures.sha256,
         "source": source_fingerprint("metrics", "scenes", "benchmark"),
         "packages": {name: package_version(name) for name in PACKAGES},
         "threads": EVALUATION_THREADS,
@@ -100,7 +109,7 @@ def evaluate_methods(
             begin()
             found.cached = False
             if measurement is None:
-                measurement = Measurement(protocol, progress)
+                measurement = Measurement(protocol, progress, pictures)
             measured = _measure(measurement, run, folder, progress)
             make_folder(run.cache)
             atomic_write(memo, _pack(key, measured))

@@ -7,6 +7,7 @@ function that writes one.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,8 +16,9 @@ from typing import Any
 from ..scenes.errors import UserError, ViewsweepError
 from .lock import hold, holder
 from .method_record import MethodRecord
+from .picture_folder import DATA_VARIABLE, find_pictures
 from .progress import Progress
-from .protocol import Protocol, load_protocol, protocol_from_record
+from .protocol import FolderReference, Protocol, load_protocol, protocol_from_record
 from .registry import Method, check_device, find_method, is_own
 from .run_directory import RunDirectory
 from .work import Outcome, Report, Work
@@ -33,6 +35,7 @@ def run(
     device: str = "cpu",
     batch_size: int = 4,
     fresh: bool = False,
+    data: str | Path | None = None,
     report: Report | None = None,
     command: str = "viewsweep.run(...)",
     progress: Progress | None = None,
@@ -47,13 +50,15 @@ def run(
         device: `cpu` or `cuda`, for the methods; scores are computed on the CPU.
         batch_size: scenes a method is asked for at once; they do not depend on it.
         fresh: start over: delete what an earlier run left for these methods.
+        data: the folder of real pictures, for protocols of the kind `images`; `VIEWSWEEP_DATA` and
+            what an earlier run was given stand in for it.
         report: writes the report; None leaves it out.
         command: what was typed, for the record.
 
     Raises:
         UserError: an unknown name, a faulty protocol, a folder in use or that cannot be written.
     """
-    with _work(protocol, methods, out, scenes, device, batch_size, fresh, command, "run", progress) as work:
+    with _work(protocol, methods, out, scenes, device, batch_size, fresh, data, command, "run", progress) as work:
         work.sample()
         work.evaluate()
         if report is not None:
@@ -71,11 +76,12 @@ def sample(
     device: str = "cpu",
     batch_size: int = 4,
     fresh: bool = False,
+    data: str | Path | None = None,
     command: str = "viewsweep.sample(...)",
     progress: Progress | None = None,
 ) -> Outcome:
-    """Only the first stage of `run`: scenes on disk."""
-    with _work(protocol, methods, out, scenes, device, batch_size, fresh, command, "sample", progress) as work:
+    """Only the first stage of `run`: scenes on disk. A folder of real pictures is only noted for later."""
+    with _work(protocol, methods, out, scenes, device, batch_size, fresh, data, command, "sample", progress) as work:
         work.sample()
         work.finish("sampled")
         return work.outcome
@@ -84,6 +90,7 @@ def sample(
 def evaluate(
     directory: str | Path,
     *,
+    data: str | Path | None = None,
     report: Report | None = None,
     command: str = "viewsweep.evaluate(...)",
     progress: Progress | None = None,
@@ -96,6 +103,7 @@ def evaluate(
 
     Args:
         directory: the run.
+        data: the folder of real pictures; see `run`.
         report: writes the report again where there is one, lest it shows other numbers.
 
     Raises:
@@ -115,7 +123,8 @@ def evaluate(
         if record is not None and record.get("protocol") is not None:
             resolved = protocol_from_record(record["protocol"], place.run_json)
         progress = progress or Progress()
-        work = Work(place, resolved, [], "cpu", 1, command, progress, record)
+        folder = _data(resolved, data, record, progress)
+        work = Work(place, resolved, [], "cpu", 1, command, progress, record, folder)
         _leave_out(place, resolved, work.method_names(), progress)
         with work.guarded():
             work.evaluate()
@@ -207,6 +216,7 @@ def _work(
     device: str,
     batch_size: int,
     fresh: bool,
+    data: str | Path | None,
     command: str,
     purpose: str,
     progress: Progress | None,
@@ -230,9 +240,31 @@ def _work(
             [known[name] if name in known else find_method(name, device, batch_size) for name in methods]
         )
         record = _earlier(place, resolved, [method.name for method in chosen], fresh)
-        work = Work(place, resolved, chosen, device, batch_size, command, progress or Progress(), record)
+        progress = progress or Progress()
+        folder = _data(resolved, data, record, progress)
+        work = Work(place, resolved, chosen, device, batch_size, command, progress, record, folder)
         with work.guarded():
             yield work
+
+
+def _data(
+    protocol: Protocol | None, given: str | Path | None, record: dict[str, Any] | None, progress: Progress
+) -> Path | None:
+    """The folder of real pictures: as given, from the environment, or as an earlier run recorded it.
+
+    Raises:
+        UserError: there is no such folder, or no picture in it; before anything is drawn.
+    """
+    if protocol is None or not isinstance(protocol.reference, FolderReference):
+        if given is not None:
+            name = "scenes without a protocol" if protocol is None else protocol.name
+            progress.say(f"--data {given} is not used: {name} compares with no folder of pictures.")
+        return None
+    chosen = given or os.environ.get(DATA_VARIABLE) or (record or {}).get("data")
+    if not chosen:
+        return None
+    find_pictures(chosen)
+    return Path(chosen).absolute()
 
 
 def _distinct(methods: list[Method]) -> list[Method]:

@@ -14,15 +14,18 @@ from ..scenes import tabletop
 from ..scenes.errors import UserError
 from ..scenes.scene import Scene
 from .determinism import EVALUATION_THREADS, deterministic
+from .image_reference import folder_reference
 from .metric_catalogue import catalogue
+from .picture_folder import DATA_VARIABLE, PictureFolder
 from .progress import Progress
-from .protocol import Protocol
+from .protocol import FolderReference, Protocol
 from .reference_set import reference_features
 from .results import TableRow
 from .sampling import mismatch
 
 if TYPE_CHECKING:
     from ..metrics.features import FeatureNetwork, Features
+    from ..metrics.frechet import Moments
     from ..metrics.result import MetricResult
 
 __all__ = ["Measured", "Measurement", "MethodMeasurement"]
@@ -63,17 +66,31 @@ class Measured:
 
 
 class Measurement:
-    """What all methods of an evaluation share: metrics, feature network, reference features."""
+    """What all methods of an evaluation share: metrics, feature network, reference features.
 
-    def __init__(self, protocol: Protocol | None, progress: Progress) -> None:
+    Args:
+        pictures: the real pictures, for protocols that take them from a folder.
+    """
+
+    def __init__(self, protocol: Protocol | None, progress: Progress, pictures: PictureFolder | None = None) -> None:
         self.protocol = protocol
         self.metrics = catalogue()
         self._requests = None if protocol is None else protocol.requests()
         self.network, self.no_network = _network(protocol)
         self.reference: Features | None = None
+        self.moments: Moments | None = None
+        self.no_reference = "there is no reference set; a protocol names one."
         if protocol is not None and self.network is not None and self._wants_reference():
             with deterministic(EVALUATION_THREADS):
-                self.reference = reference_features(protocol, self.network, progress)
+                if not isinstance(protocol.reference, FolderReference):
+                    self.reference = reference_features(protocol, self.network, progress)
+                elif pictures is None:
+                    self.no_reference = (
+                        f"no real pictures were given; name their folder with --data or {DATA_VARIABLE}."
+                    )
+                else:
+                    reals = folder_reference(protocol, pictures, self.network, progress)
+                    self.reference, self.moments = reals.features, reals.moments
 
     @property
     def wanted(self) -> dict[str, int | None]:
@@ -92,6 +109,11 @@ class Measurement:
             return None
         request = self._requests[index]
         return tabletop.sample(request.seed, request.label).render(request.cameras, request.size)
+
+    @property
+    def scored_views(self) -> slice:
+        """The views of a scene that metrics of sets and of classes look at."""
+        return slice(None) if self.protocol is None else self.protocol.scored_views
 
     @property
     def network_name(self) -> str:
@@ -124,12 +146,13 @@ class MethodMeasurement:
         self._unreadable: dict[int, str] = {}
         self._refused: dict[str, MetricResult] = {}
         self._metrics: dict[str, Any] = {}
+        self._first_scored = 0
         for name, asked in shared.wanted.items():
             refusal = self._refusal(name, asked)
             if refusal is not None:
                 self._refused[name] = refusal
             else:
-                self._metrics[name] = make(shared.metrics[name], shared.network_name, shared.reference)
+                self._metrics[name] = make(shared.metrics[name], shared.network_name, shared.reference, shared.moments)
 
     def add(self, index: int, scene: Scene) -> None:
         """Measure one scene."""
@@ -139,14 +162,20 @@ class MethodMeasurement:
 
         self._seen[index] = (scene.seed, scene.label)
         network = self._shared.network
-        azimuth = None if scene.cameras is None else torch.tensor(azimuth_deg(scene.cameras.yaw))
-        features = None if network is None else extract(network, scene.rgb, PICTURES_AT_ONCE, azimuth_deg=azimuth)
+        scored = scene.select(self._shared.scored_views)
+        self._first_scored = range(scene.views)[self._shared.scored_views].start
+        features = None
+        if network is not None:
+            cameras = scored.cameras
+            azimuth = None if cameras is None else torch.tensor(azimuth_deg(cameras.yaw))
+            pitch = None if cameras is None else torch.rad2deg(cameras.pitch)
+            features = extract(network, scored.rgb, PICTURES_AT_ONCE, azimuth_deg=azimuth, pitch_deg=pitch)
         wanted = {name: metric for name, metric in self._metrics.items() if self._wants(name, index)}
         asked = any("truth" in metric.needs for metric in wanted.values())
         truth = self._shared.truth(index) if asked else None
         for name, metric in wanted.items():
             try:
-                feed(metric, scene, index, features, truth)
+                feed(metric, scored if metric.takes_features else scene, index, features, truth)
             except Exception as error:
                 # one metric that breaks must not take the others with it, and must not average the rest
                 self._refuse(name, f"scene {index}: {type(error).__name__}: {error}")
@@ -196,7 +225,7 @@ class MethodMeasurement:
         if "truth" in metric.needs and (self._shared.protocol is None or self._shared.protocol.truth is None):
             return MetricResult.not_run("the true views are not known; a protocol with `truth` says what they are.")
         if "reference" in metric.needs and self._shared.reference is None:
-            return MetricResult.not_run("there is no reference set; a protocol names one.")
+            return MetricResult.not_run(self._shared.no_reference)
         return None
 
     def _refuse(self, name: str, reason: str) -> None:
@@ -209,7 +238,8 @@ class MethodMeasurement:
         for row in metric.rows():
             seed, label = self._seen[row.index]
             yaw = None if math.isnan(row.yaw_deg) else row.yaw_deg
-            rows.append((row.index, seed, label, row.metric, row.view, yaw, row.value))
+            view = row.view + self._first_scored if metric.takes_features and row.view >= 0 else row.view
+            rows.append((row.index, seed, label, row.metric, view, yaw, row.value))
         return rows
 
 

@@ -6,60 +6,70 @@ canonical JSON of the resolved content, defaults filled in; the description alon
 
 from __future__ import annotations
 
-import math
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PrivateAttr, ValidationError, field_validator
+from pydantic import Discriminator, Field, PrivateAttr, Tag, ValidationError, field_validator, model_validator
 
 from ..scenes.cameras import Cameras
 from ..scenes.errors import UnknownName, UnreadableFile, UserError
 from ..scenes.generator import Request
-from ..scenes.sweeps import FOV, RADIUS, grid_3x9, sweep360
 from .fingerprint import sha256_json
+from .poses import Grid3x9, RandomView, Sweep360
 from .strict_yaml import StrictModel, load_strict
 
-__all__ = ["Grid3x9", "MetricUse", "Protocol", "Sweep360", "load_protocol", "protocol_from_record", "protocol_names"]
+__all__ = [
+    "FolderReference",
+    "Grid3x9",
+    "MetricUse",
+    "Protocol",
+    "RandomView",
+    "Reference",
+    "Sweep360",
+    "load_protocol",
+    "protocol_from_record",
+    "protocol_names",
+]
 
 FOLDER = Path(__file__).parent / "protocols"
 
+LATER: dict[str, Any] = {"classes": None, "scored": "all"}
+"""Keys that the first protocols did not know, and what these mean without them. At that value they
+stay out of the hash: a protocol keeps its hash as long as it asks for the same."""
 
-class Sweep360(StrictModel):
-    """A full circle of `views` cameras at one pitch, starting in front."""
-
-    kind: Literal["sweep360"]
-    views: int = Field(ge=2, le=720)
-    pitch_deg: float = Field(default=0.0, gt=-90, lt=90)
-    radius: float = Field(default=RADIUS, gt=0, le=100)
-    fov_deg: float = Field(default=math.degrees(FOV), gt=0, lt=180)
-
-    def cameras(self) -> Cameras:
-        pitch, fov = math.radians(self.pitch_deg), math.radians(self.fov_deg)
-        return sweep360(self.views, pitch, radius=self.radius, fov=fov)
-
-
-class Grid3x9(StrictModel):
-    """ivid's 3x9 grid, or the prefix of it that is a full grid of `views` cameras."""
-
-    kind: Literal["grid_3x9"]
-    views: Literal[1, 9, 15, 21, 27] = 27
-    radius: float = Field(default=RADIUS, gt=0, le=100)
-    fov_deg: float = Field(default=math.degrees(FOV), gt=0, lt=180)
-
-    def cameras(self) -> Cameras:
-        return grid_3x9(radius=self.radius, fov=math.radians(self.fov_deg))[: self.views]
+Scored = Literal["all", "first", "last"]
+SCORED: dict[Scored, slice] = {"all": slice(None), "first": slice(0, 1), "last": slice(-1, None)}
 
 
 class Reference(StrictModel):
     """The images that set metrics compare with: `images` renders from the reference split.
 
-    Their cameras are those of the sweep in turn, so that both sets hold the same share of each view.
+    Their cameras are those of the sweep in turn, so that both sets hold the same share of each view;
+    where each scene draws its own view, so does each of them.
     """
 
     images: int = Field(ge=2, le=1_000_000)
     split: Literal["reference"] = "reference"
     poses: Literal["sweep"] = "sweep"
+
+
+class FolderReference(StrictModel):
+    """The pictures that set metrics compare with: all in a folder of the user's, its subfolders included.
+
+    Each is cut to its centred square and brought to the protocol's size, as the authors of ivid do.
+    Which pictures they are is no part of the protocol; their hash stands beside the results.
+    """
+
+    kind: Literal["folder"]
+    crop: Literal["centre"] = "centre"
+    resize: Literal["lanczos"] = "lanczos"
+
+
+def _kind_of_reference(value: Any) -> str:
+    known = "kind" in value if isinstance(value, Mapping) else isinstance(value, FolderReference)
+    return "folder" if known else "renders"
 
 
 class FeatureNetworkByHash(StrictModel):
@@ -80,11 +90,14 @@ class Protocol(StrictModel):
     """What a run draws and measures; see the files in `benchmark/protocols`.
 
     Args:
-        dataset: the world the scenes come from; `tabletop` is embedded.
+        dataset: the world the scenes come from: `tabletop` is embedded; `images` are pictures of
+            `classes` classes in a folder of the user's, without cameras.
         size: image height and width in pixels.
         scenes: how many scenes; scene i has the i-th seed of the split.
         sweep: the cameras every scene is drawn from.
-        labels: `cyclic` asks for class i mod 10, `none` asks for no class.
+        labels: `cyclic` asks for class i mod the number of classes, `none` asks for no class.
+        classes: how many there are, of `images`; class k is the k-th folder by name.
+        scored: the views whose pictures metrics of sets and of classes look at.
         truth: where the true views come from, for metrics that compare with them; `world` renders
             the scene of the same seed and class. Right only for methods that are shown the scene.
         metrics: name of each metric to its version, or to ``{version: 1, scenes: 32}`` for one that
@@ -95,13 +108,21 @@ class Protocol(StrictModel):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")
     version: int = Field(ge=1)
     description: str = ""
-    dataset: Literal["tabletop"]
+    dataset: Literal["tabletop", "images"]
     split: Literal["test"] = "test"
     size: int = Field(ge=8, le=4096)
     scenes: int = Field(ge=1, le=100_000)
-    sweep: Annotated[Sweep360 | Grid3x9, Field(discriminator="kind")]
+    sweep: Annotated[Sweep360 | Grid3x9 | RandomView, Field(discriminator="kind")]
     labels: Literal["cyclic", "none"]
-    reference: Reference | None = None
+    classes: int | None = Field(default=None, ge=1, le=1_000_000)
+    scored: Scored = "all"
+    reference: (
+        Annotated[
+            Annotated[Reference, Tag("renders")] | Annotated[FolderReference, Tag("folder")],
+            Discriminator(_kind_of_reference),
+        ]
+        | None
+    ) = None
     features: FeatureNetworkByHash | None = None
     truth: Literal["world"] | None = None
     metrics: dict[str, int | MetricUse] = Field(min_length=1)
@@ -116,6 +137,22 @@ class Protocol(StrictModel):
             raise ValueError(f"versions count from 1, but {', '.join(wrong)} is below")
         return metrics
 
+    @model_validator(mode="after")
+    def _parts_fit_the_dataset(self) -> Protocol:
+        if self.dataset == "tabletop":
+            if self.classes is not None:
+                raise ValueError("classes: tabletop has its own; leave this key out")
+            if isinstance(self.reference, FolderReference):
+                raise ValueError("reference: a folder of pictures needs `dataset: images`")
+        else:
+            if self.labels == "cyclic" and self.classes is None:
+                raise ValueError("classes: with `dataset: images` and cyclic labels, say how many classes there are")
+            if isinstance(self.reference, Reference):
+                raise ValueError("reference: of `images` nothing can be rendered; write `kind: folder`")
+            if self.truth is not None:
+                raise ValueError("truth: pictures without cameras hold no true views; leave this key out")
+        return self
+
     def uses(self, metric: str) -> MetricUse:
         """Version and scenes of one of `metrics`."""
         use = self.metrics[metric]
@@ -124,12 +161,17 @@ class Protocol(StrictModel):
     @property
     def content(self) -> dict[str, Any]:
         """Everything the hash covers, as plain JSON values."""
-        return self.model_dump(mode="json", by_alias=True, exclude={"description"})
+        whole = self.model_dump(mode="json", by_alias=True, exclude={"description"})
+        return {key: value for key, value in whole.items() if key not in LATER or value != LATER[key]}
 
     @cached_property
     def hash(self) -> str:
         """sha256 of the canonical JSON of `content`, 64 hexadecimal digits."""
         return sha256_json(self.content)
+
+    def hash_with(self, pictures: str | None) -> str:
+        """What numbers must share to stand in one column: this hash and, of a folder, that of its pictures."""
+        return self.hash if pictures is None else sha256_json({"protocol": self.hash, "pictures": pictures})
 
     @property
     def record(self) -> dict[str, Any]:
@@ -149,23 +191,32 @@ class Protocol(StrictModel):
         copy._declared_scenes = self._declared_scenes or self.scenes
         return copy
 
-    def cameras(self) -> Cameras:
-        return self.sweep.cameras()
+    def cameras(self, seed: int | None = None) -> Cameras:
+        """The cameras of the scene with this seed; none is needed where all scenes share them."""
+        return self.sweep.cameras(seed)
+
+    @property
+    def scored_views(self) -> slice:
+        """Which views of a scene `scored` means."""
+        return SCORED[self.scored]
 
     def requests(self) -> list[Request]:
-        """One request a scene, by index; seed and label follow from the index alone."""
+        """One request a scene, by index; seed, label and cameras follow from the index alone."""
         from ..scenes import tabletop
 
-        if self.scenes > len(tabletop.TEST_SEEDS):
+        own = self.dataset == "tabletop"
+        if own and self.scenes > len(tabletop.TEST_SEEDS):
             raise UserError(f"{self.name}: {self.scenes} scenes; the test split has {len(tabletop.TEST_SEEDS)}.")
-        cameras, classes = self.cameras(), len(tabletop.CLASSES)
+        seeds = tabletop.TEST_SEEDS if own else range(self.scenes)
+        classes = len(tabletop.CLASSES) if own else self.classes
+        shared = self.sweep.cameras() if self.sweep.shared else None
         return [
             Request(
                 index=index,
-                seed=tabletop.TEST_SEEDS[index],
-                cameras=cameras,
+                seed=seeds[index],
+                cameras=self.sweep.cameras(seeds[index]) if shared is None else shared,
                 size=self.size,
-                label=index % classes if self.labels == "cyclic" else None,
+                label=index % classes if self.labels == "cyclic" and classes else None,
             )
             for index in range(self.scenes)
         ]

@@ -7,23 +7,21 @@ against the hash stored beside it; an entry that does not fit is computed anew.
 
 from __future__ import annotations
 
-import os
 from dataclasses import fields
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import platformdirs
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load, save
+from torch import Tensor
 
 from ..scenes import tabletop
+from ..scenes.cameras import Cameras
 from ..scenes.errors import WriteFailed
-from ..scenes.files import atomic_write, make_folder
+from ..scenes.files import cache_folder
+from .checked_tensors import read_tensors, write_tensors
 from .determinism import EVALUATION_THREADS
-from .fingerprint import sha256_bytes, sha256_json, source_fingerprint
+from .fingerprint import sha256_json, source_fingerprint
 from .progress import Progress
-from .protocol import Protocol
+from .protocol import Protocol, Reference
 
 if TYPE_CHECKING:
     from ..metrics.features import FeatureNetwork, Features
@@ -33,22 +31,17 @@ __all__ = ["cache_folder", "reference_features", "reference_key"]
 CHUNK = 64  # images a forward pass
 
 
-def cache_folder() -> Path:
-    """Where features are kept: `VIEWSWEEP_CACHE`, or the user's cache folder."""
-    chosen = os.environ.get("VIEWSWEEP_CACHE")
-    return Path(chosen) if chosen else platformdirs.user_cache_path("viewsweep")
-
-
 def reference_key(protocol: Protocol) -> str | None:
-    """Hash of everything the reference features come from; None for a protocol without them."""
-    if protocol.reference is None or protocol.features is None:
+    """Hash of everything the rendered features come from; None for a protocol without them."""
+    if not isinstance(protocol.reference, Reference) or protocol.features is None:
         return None
     made_of: dict[str, Any] = {
-        "schema": "viewsweep.reference/2",
+        "schema": "viewsweep.reference/3",
         "dataset": protocol.dataset,
         "reference": protocol.reference.model_dump(mode="json"),
         "size": protocol.size,
         "sweep": protocol.sweep.model_dump(mode="json"),
+        "scored": protocol.scored,
         "network": protocol.features.model_dump(mode="json"),
         "source": source_fingerprint("scenes", "metrics"),
         "torch": torch.__version__,
@@ -58,42 +51,42 @@ def reference_key(protocol: Protocol) -> str | None:
 
 
 def reference_features(protocol: Protocol, network: FeatureNetwork, progress: Progress) -> Features | None:
-    """Features of the protocol's reference images, in order; None for a protocol without them."""
+    """Features of the images the protocol renders for reference, in order; None for one that renders none."""
     from ..metrics.base import azimuth_deg
-    from ..metrics.features import extract
+    from ..metrics.features import Features, extract
 
     key = reference_key(protocol)
-    if key is None or protocol.reference is None:
+    if key is None or not isinstance(protocol.reference, Reference):
         return None
     path = cache_folder() / "reference" / f"{key}.safetensors"
-    held = _read(path)
-    if held is not None:
-        return held
+    held = read_tensors(path)
+    if held is not None and held.keys() == {entry.name for entry in fields(Features)}:
+        return Features(**held)
     progress.say(f"computing the features of {protocol.reference.images} reference images (once on this machine)")
-    count, cameras = protocol.reference.images, protocol.cameras()
-    images = tabletop.reference_images(count, protocol.size, cameras)
-    azimuth = torch.tensor(azimuth_deg(cameras.yaw))[tabletop.reference_views(count, len(cameras))]
-    features = extract(network, images, CHUNK, azimuth_deg=azimuth)
+    images, cameras = _render(protocol, protocol.reference.images)
+    pitch = torch.rad2deg(cameras.pitch)
+    features = extract(network, images, CHUNK, azimuth_deg=torch.tensor(azimuth_deg(cameras.yaw)), pitch_deg=pitch)
     try:
-        make_folder(path.parent)
-        atomic_write(path, _pack(features))
+        write_tensors(path, {entry.name: getattr(features, entry.name) for entry in fields(Features)})
     except WriteFailed as error:
         progress.say(f"the reference features were not cached: {error}")  # they are at hand all the same
     return features
 
 
-def _pack(features: Features) -> bytes:
-    body = save({entry.name: getattr(features, entry.name).contiguous() for entry in fields(features)})
-    return bytes.fromhex(sha256_bytes(body)) + body
-
-
-def _read(path: Path) -> Features | None:
-    from ..metrics.features import Features
-
-    try:
-        content = path.read_bytes()
-        if sha256_bytes(content[32:]) != content[:32].hex():
-            return None
-        return Features(**load(content[32:]))
-    except (OSError, SafetensorError, TypeError, ValueError):
-        return None
+def _render(protocol: Protocol, count: int) -> tuple[Tensor, Cameras]:
+    """The pictures, uint8 [count, H, W, 3], and the camera of each."""
+    views = protocol.scored_views
+    if protocol.sweep.shared:
+        cameras = protocol.cameras()[views]
+        images = tabletop.reference_images(count, protocol.size, cameras)
+        return images, cameras[tabletop.reference_views(count, len(cameras))]
+    seeds = tabletop.REFERENCE_SEEDS[:count]
+    drawn = [protocol.cameras(seed)[views] for seed in seeds]
+    chosen = tabletop.reference_views(count, len(drawn[0]))
+    own = [entry[[view]] for entry, view in zip(drawn, chosen, strict=True)]
+    cameras = Cameras(torch.cat([c.cam_to_world for c in own]), torch.cat([c.intrinsics for c in own]))
+    objects = [tabletop.sample(seed, index % len(tabletop.CLASSES)) for index, seed in enumerate(seeds)]
+    images = torch.empty(count, protocol.size, protocol.size, 3, dtype=torch.uint8)
+    for positions, rgb, _ in tabletop.render_views(objects, cameras, protocol.size):
+        images[positions] = rgb
+    return images, cameras

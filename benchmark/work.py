@@ -16,6 +16,7 @@ from .evaluation import Evaluated, evaluate_methods
 from .fingerprint import sha256_file, sha256_json, source_fingerprint
 from .method_record import MethodRecord
 from .metric_catalogue import check_metrics
+from .picture_folder import open_pictures
 from .progress import Progress
 from .protocol import Protocol
 from .registry import Method
@@ -65,11 +66,12 @@ class Work:
         command: str,
         progress: Progress,
         record: dict[str, Any] | None,
+        data: Path | None = None,
     ) -> None:
         self.place, self.protocol, self.methods = place, protocol, methods
         self.device, self.batch_size, self.command, self.progress = device, batch_size, command, progress
         self.outcome = Outcome(place.path)
-        self._record = record
+        self._record, self._data = record, data
         self._evaluated: Evaluated | None = None
 
     @contextmanager
@@ -107,7 +109,10 @@ class Work:
     def evaluate(self) -> None:
         names = self.method_names()
         began = time.monotonic()
-        done = evaluate_methods(self.place, self.protocol, names, progress=self.progress, begin=self._begin)
+        pictures = None if self._data is None else open_pictures(self._data, self.progress)
+        done = evaluate_methods(
+            self.place, self.protocol, names, pictures=pictures, progress=self.progress, begin=self._begin
+        )
         if not done.cached:
             self._timing("evaluate", time.monotonic() - began)
         changes = changed_files(self.place, done.results, done.rows)
@@ -178,6 +183,8 @@ class Work:
             "finished": None,
             "timings": earlier.get("timings", {}),
         }
+        if self._data is not None:
+            record["data"] = str(self._data)
         record["methods"] = earlier.get("methods", {}) | {
             method.name: {"info": None, "seconds": None}
             for method in self.methods

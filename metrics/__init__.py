@@ -42,6 +42,7 @@ from .set_metric import SetMetric
 from .sharpness import SharpnessRatio
 from .statistics import jackknife_interval, mean_interval
 from .vendi import Vendi
+from .view_range import ViewRange
 from .warp_error import WarpError
 from .warp_structure import WarpStructure
 
@@ -85,6 +86,7 @@ __all__ = [
     "SetMetric",
     "SharpnessRatio",
     "Vendi",
+    "ViewRange",
     "ViewsweepMetric",
     "WarpError",
     "WarpStructure",
@@ -122,6 +124,7 @@ ALL_METRICS: tuple[type[ViewsweepMetric], ...] = (
     PrecisionRecall,
     Vendi,
     AzimuthQuality,
+    ViewRange,
     SharpnessRatio,
     ClassAccuracy,
     WarpError,

@@ -27,6 +27,7 @@ class Features:
         sharpness: mean squared Laplacian of the grey picture (see `sharpness`), float32, [N]; NaN
             = not measured.
         azimuth_deg: where the camera stood, degrees in [-180, 180), float32, [N]; NaN = unknown.
+        pitch_deg: how high it stood, degrees, float32, [N]; NaN = unknown.
 
     Raises:
         ValueError: shapes that do not fit together, or an embedding that is not finite.
@@ -36,6 +37,7 @@ class Features:
     log_probabilities: Tensor
     sharpness: Tensor = field(default_factory=lambda: torch.full((1,), math.nan))
     azimuth_deg: Tensor = field(default_factory=lambda: torch.full((1,), math.nan))
+    pitch_deg: Tensor = field(default_factory=lambda: torch.full((1,), math.nan))
 
     def __post_init__(self) -> None:
         shapes = f"embedding {list(self.embedding.shape)}, log_probabilities {list(self.log_probabilities.shape)}"
@@ -43,7 +45,7 @@ class Features:
             raise ValueError(f"Features are two matrices, [N, D] and [N, C]; got {shapes}.")
         if len(self.embedding) != len(self.log_probabilities):
             raise ValueError(f"Features must have one row a picture in both matrices; got {shapes}.")
-        for name in ("sharpness", "azimuth_deg"):
+        for name in ("sharpness", "azimuth_deg", "pitch_deg"):
             held = getattr(self, name).detach().to("cpu", torch.float32)
             if held.shape not in ((1,), (len(self),)):
                 raise ValueError(f"{name} has shape {list(held.shape)} for {len(self)} pictures.")
@@ -109,7 +111,12 @@ def sharpness(images: Tensor) -> Tensor:
 
 
 def extract(
-    network: FeatureNetwork, images: Tensor, batch_size: int = 64, *, azimuth_deg: Tensor | None = None
+    network: FeatureNetwork,
+    images: Tensor,
+    batch_size: int = 64,
+    *,
+    azimuth_deg: Tensor | None = None,
+    pitch_deg: Tensor | None = None,
 ) -> Features:
     """Features and sharpness of all `images`, a batch at a time.
 
@@ -120,7 +127,7 @@ def extract(
         network: the feature network.
         images: uint8 sRGB, [N, H, W, 3], at least one.
         batch_size: pictures at once; bounds the memory.
-        azimuth_deg: of each picture's camera, [N], where it is known.
+        azimuth_deg, pitch_deg: of each picture's camera, [N], where they are known.
 
     Raises:
         ValueError: images of another type or shape, none at all, or a network that returns
@@ -140,4 +147,5 @@ def extract(
                 raise ValueError(f"{network.name} returned {len(part)} rows for {len(batch)} images.")
             parts.append(replace(part, sharpness=sharpness(batch)))
     found = Features.cat(parts)  # outside inference mode, so that these are ordinary tensors
-    return found if azimuth_deg is None else replace(found, azimuth_deg=azimuth_deg)
+    known = {"azimuth_deg": azimuth_deg, "pitch_deg": pitch_deg}
+    return replace(found, **{name: angles for name, angles in known.items() if angles is not None})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .features import Features
+from .frechet import Moments
 from .result import Definition
 from .set_metric import SetMetric
 
@@ -21,11 +22,19 @@ def definitions_of(metric: type[Any], network: str) -> dict[str, Definition]:
     return found
 
 
-def make(metric: type[Any], network: str, reference: Features | None) -> ViewsweepMetric:
-    """An empty metric, with the reference set where it wants one."""
+def make(
+    metric: type[Any], network: str, reference: Features | None, moments: Moments | None = None
+) -> ViewsweepMetric:
+    """An empty metric, with the reference set where it wants one.
+
+    `moments` are those of a reference set of which `reference` is a sample; metrics of moments compare
+    with them.
+    """
     made: Any = metric(network) if metric.takes_features else metric()
     if "reference" in metric.needs and reference is not None:
         made.update(reference, real=True)
+        if moments is not None and hasattr(made, "refer"):
+            made.refer(moments)
     return made  # type: ignore[no-any-return]  # a class of the catalogue
 
 

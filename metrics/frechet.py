@@ -108,11 +108,20 @@ class FID(SetMetric):
                 "width it must know (64 for tabletop, 2048 for inception); with intervals it takes no width."
             )
         self.ddof, self.intervals, self.width = ddof, intervals, width
+        self._moments: Moments | None = None
         if width is not None:
             for kind in ("fake", "real"):
                 empty = GaussianSums.empty(width)
                 for part in ("count", "first", "second"):
                     self.add_state(f"{kind}_{part}", getattr(empty, part), dist_reduce_fx="sum")
+
+    def refer(self, moments: Moments) -> None:
+        """Compare with these moments (mean [D], covariance [D, D]) of all real pictures.
+
+        The real pictures given to `update` are then a sample of them, and say only that there are some. Every
+        process has to be told.
+        """
+        self._moments = moments
 
     def _width(self) -> int:
         return self.width or super()._width()
@@ -140,7 +149,7 @@ class FID(SetMetric):
         refused = self._missing(*counts) or too_few(*counts, fake.width)
         if refused:
             return refused
-        moments = fake.moments(self.ddof), real.moments(self.ddof)
+        moments = fake.moments(self.ddof), self._moments or real.moments(self.ddof)
         if any(mean @ mean > FAR * np.trace(covariance) for mean, covariance in moments):
             reason = "the features are too far from 0, for their spread, to be summed; FID(intervals=True) keeps them."
             return MetricResult.failed(reason, counts[0])
@@ -150,7 +159,7 @@ class FID(SetMetric):
         refused = too_few(len(fake), len(real), fake.rows.shape[1])
         if refused:
             return [refused]
-        moments = gaussian(real.rows, self.ddof)
+        moments = self._moments or gaussian(real.rows, self.ddof)
         value = _distance(gaussian(fake.rows, self.ddof), moments)
         groups, own = fake.groups()
         deleted = leave_out_distances(fake.rows, own, moments, self.ddof) if fake.units > 1 else []

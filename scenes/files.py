@@ -16,9 +16,17 @@ import os
 import tempfile
 from pathlib import Path
 
+import platformdirs
+
 from .errors import WriteFailed
 
-__all__ = ["atomic_write", "make_folder", "remove_leftovers"]
+__all__ = ["atomic_write", "cache_folder", "make_folder", "remove_leftovers"]
+
+
+def cache_folder() -> Path:
+    """Where everything is kept that can be made or fetched again: `VIEWSWEEP_CACHE`, or the user's cache folder."""
+    chosen = os.environ.get("VIEWSWEEP_CACHE")
+    return Path(chosen) if chosen else platformdirs.user_cache_path("viewsweep")
 
 
 def atomic_write(path: str | os.PathLike[str], content: bytes | str) -> None:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 import yaml
+from pydantic import ValidationError
 from viewsweep.benchmark.protocol import Protocol, load_protocol, protocol_from_record, protocol_names
-from viewsweep.scenes import tabletop
+from viewsweep.scenes import Cameras, tabletop
 from viewsweep.scenes.errors import UnknownName, UnreadableFile, UserError
 
 
 def test_shipped_protocols_load() -> None:
-    assert protocol_names() == ["tabletop64", "tabletop64-demo"]
+    paper = ["ivid-imagenet128", "ivid-imagenet128-fusion", "ivid-imagenet128-range"]
+    assert protocol_names() == [*paper, "tabletop64", "tabletop64-demo", "tabletop64-range"]
     demo, full = load_protocol("tabletop64-demo"), load_protocol("tabletop64")
     assert (demo.scenes, full.scenes) == (8, 256)
     assert len(demo.cameras()) == 24
@@ -22,11 +27,14 @@ def test_shipped_protocols_load() -> None:
 def test_shipped_protocols_name_the_installed_network_and_metrics() -> None:
     from viewsweep.benchmark.metric_catalogue import catalogue
     from viewsweep.metrics.tabletop_network import load_tabletop_network
+    from viewsweep.metrics.weight_files import WEIGHT_FILES
 
     for name in protocol_names():
         protocol = load_protocol(name)
         assert protocol.features is not None
-        assert protocol.features.sha256 == load_tabletop_network().sha256
+        inception = WEIGHT_FILES["inception"].sha256
+        known_weights = {"tabletop": load_tabletop_network().sha256, "inception-legacy": inception}
+        assert protocol.features.sha256 == known_weights[protocol.features.network]
         known = catalogue()
         for stem in protocol.metrics:
             assert protocol.uses(stem).version == known[stem].version
@@ -37,6 +45,68 @@ def test_description_stays_outside_the_hash_and_everything_else_inside(tiny: Pro
     assert Protocol.model_validate({**tiny.content, "description": "other"}).hash == tiny.hash
     for key, value in {"version": 2, "size": 24, "labels": "none", "metrics": {"warp_error": 2}}.items():
         assert Protocol.model_validate({**tiny.content, key: value}).hash != tiny.hash
+
+
+def test_keys_that_came_later_leave_the_hash_of_older_protocols_alone(tiny: Protocol) -> None:
+    assert load_protocol("tabletop64").hash == "a5d370f2e8373d9582d29335f7a71b4ed7071f231605a64ad4ef5ebb559e9748"
+    assert not {"classes", "scored"} & tiny.content.keys()
+    assert Protocol.model_validate({**tiny.content, "scored": "all"}).hash == tiny.hash
+    assert Protocol.model_validate({**tiny.content, "scored": "last"}).hash != tiny.hash
+
+
+def test_protocol_of_the_paper() -> None:
+    protocol = load_protocol("ivid-imagenet128")
+    requests = protocol.requests()
+    assert len(requests) == 10_000
+    assert [request.label for request in requests[998:1002]] == [998, 999, 0, 1]
+    assert all(len(request.cameras) == 2 for request in requests)
+    front = Cameras.orbit([0.0], [0.0], radius=1.0, fov=math.radians(45))
+    assert all(torch.allclose(request.cameras[0].cam_to_world, front.cam_to_world) for request in requests[:50])
+    yaw, pitch = (torch.stack([getattr(request.cameras, name)[1] for request in requests]) for name in ("yaw", "pitch"))
+    assert len(yaw.unique()) == 10_000  # no pose is shared
+    assert (yaw.mean().abs() < 0.01, pitch.mean().abs() < 0.005) == (True, True)
+    assert (float(yaw.std()), float(pitch.std())) == (pytest.approx(0.3, rel=0.03), pytest.approx(0.15, rel=0.03))
+    assert protocol_from_record(protocol.record, Path("run.json")).hash == protocol.hash
+
+
+def test_fusion_protocol_clips_its_poses() -> None:
+    requests = load_protocol("ivid-imagenet128-fusion", scenes=500).requests()
+    free = load_protocol("ivid-imagenet128", scenes=500).requests()
+    for request, other in zip(requests, free, strict=True):
+        yaw, pitch = float(other.cameras.yaw[1]), float(other.cameras.pitch[1])
+        assert float(request.cameras.yaw[1]) == pytest.approx(max(-0.6, min(0.6, yaw)), abs=1e-9)
+        assert float(request.cameras.pitch[1]) == pytest.approx(max(-0.15, min(0.15, pitch)), abs=1e-9)
+
+
+def test_range_protocols_take_the_order_of_the_paper() -> None:
+    for name in ("ivid-imagenet128-range", "tabletop64-range"):
+        cameras = load_protocol(name).cameras()
+        assert cameras.yaw[:7].tolist() == pytest.approx([0, 0, 0, 0.15, 0.15, 0.15, -0.15])
+        assert cameras.pitch[:4].tolist() == pytest.approx([0, 0.15, -0.15, 0])
+
+
+def test_a_drawn_view_needs_a_seed_and_is_that_of_its_scene_alone() -> None:
+    protocol = load_protocol("ivid-imagenet128", scenes=20)
+    with pytest.raises(UserError, match="each scene draws its own from its seed"):
+        protocol.cameras()
+    request = protocol.requests()[7]
+    assert torch.equal(protocol.cameras(request.seed).cam_to_world, request.cameras.cam_to_world)
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"classes": 10}, "tabletop has its own"),
+        ({"reference": {"kind": "folder"}, "classes": None}, "needs `dataset: images`"),
+        ({"dataset": "images"}, "say how many classes there are"),
+        ({"dataset": "images", "classes": 3, "truth": "world"}, "hold no true views"),
+        ({"dataset": "images", "classes": 3, "reference": {"images": 5}}, "nothing can be rendered"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else None,
+)
+def test_parts_that_do_not_fit_the_dataset_are_refused(tiny: Protocol, change: dict[str, Any], fault: str) -> None:
+    with pytest.raises(ValidationError, match=fault):
+        Protocol.model_validate({**tiny.content, **change})
 
 
 def test_hash_covers_defaults(tiny: Protocol) -> None:

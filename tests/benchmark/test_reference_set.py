@@ -61,6 +61,7 @@ def test_cache_that_cannot_be_written_is_no_failure(
         {"size": 24},
         {"reference": {"images": 21}},
         {"sweep": {"kind": "sweep360", "views": 4, "pitch_deg": 16}},
+        {"scored": "last"},
         {"features": {"network": "tabletop", "sha256": "1" * 64}},
     ],
     ids=lambda change: next(iter(change)),
@@ -76,3 +77,13 @@ def test_key_does_not_depend_on_the_number_of_scenes(with_sets: Protocol) -> Non
 
 def test_protocol_without_a_reference_has_no_features(tiny: Protocol, network: Any) -> None:
     assert reference_features(tiny, network, Progress()) is None
+
+
+def test_where_scenes_draw_their_view_reference_pictures_do_too(with_sets: Protocol, network: Any) -> None:
+    sweep = {"kind": "random_view", "yaw_std": 0.3, "pitch_std": 0.15}
+    drawn = Protocol.model_validate({**with_sets.content, "sweep": sweep, "scored": "last"})
+    features = reference_features(drawn, network, Progress())
+    assert features is not None
+    assert len(features.azimuth_deg.unique()) == 20
+    assert 5 < float(features.azimuth_deg.std()) < 30
+    assert 2 < float(features.pitch_deg.std()) < 15

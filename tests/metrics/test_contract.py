@@ -31,13 +31,14 @@ from viewsweep.metrics import (
     NonFlatness,
     ReconstructionHoldOut,
     SetMetric,
+    ViewRange,
     ViewsweepMetric,
     WarpError,
     WarpStructure,
     feeding,
     metric_classes,
 )
-from viewsweep.scenes import Scene, ViewsweepError, sweep360
+from viewsweep.scenes import Scene, ViewsweepError, grid_3x9, sweep360
 
 from .analytic import balls, scaled
 
@@ -65,6 +66,12 @@ def seen(index: int) -> Features:
     return pictures(VIEWS, index)
 
 
+def seen_by_grid(index: int) -> Features:
+    """The same in the 27 views that the view range is measured in."""
+    found, grid = pictures(27, index), grid_3x9()
+    return replace(found, azimuth_deg=torch.rad2deg(grid.yaw), pitch_deg=torch.rad2deg(grid.pitch))
+
+
 def reference() -> Features:
     return pictures(48, 99)
 
@@ -78,6 +85,8 @@ def feed(metric: Any, indices: Sequence[int]) -> Any:
             metric._update_count += 1
         elif isinstance(metric, DepthAgreement):
             metric.update(SCENES[index], index, SCENES[index - 1].depth)
+        elif isinstance(metric, ViewRange):
+            metric.update(seen_by_grid(index), index=index)
         else:
             feeding.feed(metric, SCENES[index], index, seen(index), SCENES[0])
     return metric

@@ -179,6 +179,16 @@ def test_fid_is_the_distance_of_the_moments(ddof: int) -> None:
     assert fid(fake, real, ddof=ddof).value == pytest.approx(frechet_distance(*moments), rel=1e-10)
 
 
+@pytest.mark.parametrize("options", [{}, {"intervals": False, "width": 4}], ids=["features", "sums"])
+def test_moments_of_all_real_pictures_stand_in_for_a_sample(options: dict[str, Any]) -> None:
+    fake, real = features(60, seed=1), features(300, seed=2, shift=1.0)
+    metric = FID(**options)
+    metric.update(real[:50], real=True)
+    metric.update(fake)
+    metric.refer(gaussian(real.embedding.numpy().astype(np.float64)))
+    assert metric.results()["fid[tabletop]"].value == pytest.approx(fid(fake, real).value, rel=1e-9)
+
+
 def test_moments_survive_a_large_offset() -> None:
     rows = np.random.default_rng(0).normal(size=(100, 3))
     covariance = gaussian(rows + 1e6)[1]
