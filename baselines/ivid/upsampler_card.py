@@ -7,8 +7,11 @@ from typing import Any
 
 __all__ = ["upsampler_card"]
 
-SHOWN = ("prediction", "batch", "precision", "rate", "schedule", "ema", "drop_label", "near", "far", "rgb_residual")
-SHOWN += ("depth_residual", "noise", "median_share", "mirror", "seed")
+SHOWN = (
+    *("prediction", "batch", "precision", "rate", "schedule", "ema", "drop_label", "near", "far"),
+    *("rgb_residual", "depth_residual", "noise", "median_share", "mirror", "seed"),
+)
+"""Fields of the recipe that the card lists."""
 
 
 def upsampler_card(record: Mapping[str, Any], *, parameters: int, measured: str = "") -> str:

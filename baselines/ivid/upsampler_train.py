@@ -162,7 +162,7 @@ def _recipe(config: str, steps: int | None, changes: Mapping[str, Any]) -> tuple
     if "first_weights" in changes:
         raise UserError("--first-weights: the upsampler is one network and starts from nothing.")
     recipe = UPSAMPLER_CONFIGS[name]
-    return name, replace(recipe, **({} if steps is None else {"steps": steps}), **changes)
+    return name, replace(recipe, **changes, steps=recipe.steps if steps is None else steps)
 
 
 def _command(name: str, recipe: UpsamplerRecipe, data: Path | None) -> str:
