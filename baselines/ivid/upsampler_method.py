@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
@@ -35,11 +35,18 @@ class UpsampledGenerator:
     """
 
     def __init__(
-        self, small: Generator, folder: str | Path, *, name: str, device: str = "cpu", **settings: Any
+        self,
+        small: Generator,
+        folder: str | Path,
+        *,
+        name: str,
+        device: str = "cpu",
+        steps: int = 4,
+        noise: Literal["shared", "separate"] = "shared",
     ) -> None:
         self.small, self.folder, self.name = small, Path(folder), name
         self.pipeline = load_upsampler(self.folder).to(device)
-        self.settings = {"steps": 4, "noise": "shared"} | settings
+        self.settings: dict[str, Any] = {"steps": steps, "noise": noise}
         self.small_size = self.pipeline.size // self.pipeline.config.factor
         info = small.info()
         if info.native_size not in (None, self.small_size):
