@@ -3,6 +3,7 @@
 warp_psnr@30, warp_psnr@loop     the same metric at another angle between views
 kid_bin_0[tabletop], kid_bin_-45[tabletop]  the same metric in one eighth of the circle, by the azimuth
                                  of its middle in degrees
+kid_views_1[tabletop], kid_views_9[tabletop]  the same metric over the first views of the 3x9 order
 """
 
 from __future__ import annotations
@@ -10,15 +11,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-__all__ = ["BIN_DEGREES", "bins_by_metric", "gaps_by_metric", "is_curve_point"]
+__all__ = ["BIN_DEGREES", "bins_by_metric", "gaps_by_metric", "is_curve_point", "views_by_metric"]
 
 BIN_DEGREES = 45.0
 BIN = re.compile(r"(?P<stem>\w+)_bin_(?P<place>-?\d+)(?P<network>\[[^\]]*\])?")
 
+VIEWS = re.compile(r"(?P<stem>\w+)_views_(?P<count>\d+)(?P<network>\[[^\]]*\])?")
+
 
 def is_curve_point(name: str) -> bool:
     """Whether an id is one point of a curve."""
-    return "@" in name or BIN.fullmatch(name) is not None
+    return "@" in name or BIN.fullmatch(name) is not None or VIEWS.fullmatch(name) is not None
 
 
 def gaps_by_metric(names: Iterable[str]) -> dict[str, dict[str, str]]:
@@ -56,3 +59,18 @@ def bins_by_metric(names: Iterable[str]) -> dict[str, dict[float, str]]:
         for base, own in places.items()
         for step in [BIN_DEGREES if set(own) <= set(range(8)) and len(own) > 1 else 1.0]
     }
+
+
+def views_by_metric(names: Iterable[str]) -> dict[str, dict[int, str]]:
+    """Metric id -> number of views -> the id of that point.
+
+    Example:
+        >>> views_by_metric(["kid_views_9[tabletop]", "kid[tabletop]"])
+        {'kid[tabletop]': {9: 'kid_views_9[tabletop]'}}
+    """
+    found: dict[str, dict[int, str]] = {}
+    for name in names:
+        match = VIEWS.fullmatch(name)
+        if match:
+            found.setdefault(match["stem"] + (match["network"] or ""), {})[int(match["count"])] = name
+    return found

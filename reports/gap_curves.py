@@ -64,8 +64,10 @@ def gap_curves(run: RunFiles) -> list[tuple[Column, list[GapCurve], list[str]]]:
     return sorted(found, key=lambda entry: not entry[0].headline)
 
 
-def gap_chart(run: RunFiles, own: Column, curves: Sequence[GapCurve]) -> Markup:
-    """One SVG with all methods' curves of a metric, labelled at their right ends."""
+def gap_chart(
+    run: RunFiles, own: Column, curves: Sequence[GapCurve], against: str = "the angle between views"
+) -> Markup:
+    """One SVG with all methods' curves of a metric `against` an angle, labelled at their right ends."""
     styles = method_styles(run.methods)
     curves = drawing_order(run, curves)
     right = min(130.0, max(text_width(curve.method, LABEL_SIZE) for curve in curves) + 18.0)
@@ -113,7 +115,7 @@ def gap_chart(run: RunFiles, own: Column, curves: Sequence[GapCurve]) -> Markup:
         *end_labels([curve.method for curve in curves], ends, styles, edge, TOP, HEIGHT - BOTTOM),
         viewBox=f"0 0 {WIDTH:g} {HEIGHT:g}",
         role="img",
-        aria_label=f"{own.definition.title} against the angle between views",
+        aria_label=f"{own.definition.title} against {against}",
         class_="chart",
     )
 

@@ -26,6 +26,7 @@ from .sprites import colour_stops
 from .svg import method_styles
 from .tables import Cell, Column, Summary, flatten, summarise
 from .turntables import Exhibit, exhibits, pick_scenes, trace_data
+from .view_range import range_tables
 
 __all__ = ["write_report"]
 
@@ -64,6 +65,7 @@ def _render(run: RunFiles, indices: list[int], shown: list[Exhibit], unreadable:
     summary = summarise(run)
     columns = list(summary.columns)
     angles = [(column, gap_chart(run, column, curves), missing) for column, curves, missing in gap_curves(run)]
+    ranges = range_tables(run)
     charts, banded = _charts(run, columns)
     strips, ends = _strips(run, columns)
     failures = [(method.name, failure) for method in run.methods for failure in method.failed]
@@ -80,6 +82,7 @@ def _render(run: RunFiles, indices: list[int], shown: list[Exhibit], unreadable:
     contents = {
         "turntables": bool(shown),
         "results": True,
+        "view-range": bool(ranges),
         "angles": bool(angles),
         "azimuth": bool(charts),
         "scenes": bool(strips),
@@ -88,7 +91,7 @@ def _render(run: RunFiles, indices: list[int], shown: list[Exhibit], unreadable:
         "protocol": True,
         "reproduce": True,
     }
-    titles = {"azimuth": "Azimuth", "scenes": "Scenes"}
+    titles = {"azimuth": "Azimuth", "scenes": "Scenes", "view-range": "View range"}
     return _template().render(
         policy=_policy(css, EARLY_SCRIPT, script),
         css=Markup(css),
@@ -111,6 +114,7 @@ def _render(run: RunFiles, indices: list[int], shown: list[Exhibit], unreadable:
         unranked=_and(unranked(run)) if unranked(run) else "",
         reference_rows=_reference_rows(summary),
         durations={m.name: format_duration(m.seconds) for m in run.methods if m.seconds is not None},
+        ranges=ranges,
         angles=_folded(angles),
         angles_missing=[f"{column.definition.title}, {why}" for column, _, missing in angles for why in missing],
         charts=_folded(charts),

@@ -110,7 +110,7 @@ def call(*arguments: str | Path) -> Result:
 def test_whole_way_of_the_papers_protocol(folder: Path, tmp_path: Path) -> None:
     method, out = tmp_path / "dots.py", tmp_path / "run"
     method.write_text(METHOD)
-    arguments = ("run", "ivid-imagenet128", "--scenes", "8", "--methods", method, "--out", out, "--no-report", "-q")
+    arguments = ("run", "ivid-imagenet128", "--scenes", "8", "--methods", method, "--out", out, "-q")
     first = call(*arguments, "--data", folder, "--json")
     assert first.exit_code == 0, first.output
     results = json.loads(first.stdout)
@@ -120,6 +120,7 @@ def test_whole_way_of_the_papers_protocol(folder: Path, tmp_path: Path) -> None:
     assert {(name, result["status"], result["n"]) for name, result in numbers.items()} == {
         (name, "ok", 8) for name in numbers
     }
+    assert "10,000 ImageNet scenes" in (out / "report.html").read_text()
     scene = load_scene(out / "scenes" / "dots" / "00003.safetensors")
     assert (scene.label, scene.views, scene.size) == (3, 2, (128, 128))
     again = call(*arguments)  # the folder is that of the record
