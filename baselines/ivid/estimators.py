@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -90,14 +91,14 @@ class SimulatedEstimator:
         return torch.stack([self._distorted(*pair) for pair in zip(rgb, depth, strict=True)])
 
     def draws(self, rgb: Tensor) -> tuple[float, float, Tensor]:
-        """Scale, shift (share of the range) and smooth error (unit variance, [H, W]) of one picture [H, W, 3]."""
+        """Scale, shift (share of the range) and smooth error (mean 0, variance 1, [H, W]) of one picture [H, W, 3]."""
         content = hashlib.sha256(np.ascontiguousarray(rgb.cpu().numpy()).tobytes()).digest()
         generator = scene_generator(int.from_bytes(content[:7], "little"), f"ivid.simulated-depth.{self.seed}")
         scale = float(torch.exp(self.scale_std * torch.randn((), generator=generator)))
         shift = self.shift * (2 * float(torch.rand((), generator=generator)) - 1)
         coarse = torch.randn((1, 1, 6, 6), generator=generator)
         smooth = nn.functional.interpolate(coarse, rgb.shape[:2], mode="bicubic", align_corners=True)[0, 0]
-        return scale, shift, smooth / smooth.std().clamp(min=1e-6)
+        return scale, shift, (smooth - smooth.mean()) / smooth.std().clamp(min=1e-6)
 
     def _distorted(self, rgb: Tensor, depth: Tensor) -> Tensor:
         exact = (1 / depth.cpu().float()).nan_to_num(nan=0.0)  # no surface: infinitely far
@@ -147,7 +148,7 @@ class TransformersEstimator:
             raise UserError(
                 "Depth models need the package transformers.", hint="Install it with `pip install 'viewsweep[depth]'`."
             ) from error
-        self.name, self.device = source, device
+        self.name, self.device = Path(source).name if Path(source).is_dir() else source, device
         try:
             self.processor: Any = AutoImageProcessor.from_pretrained(source)
             self.model: Any = AutoModelForDepthEstimation.from_pretrained(source, use_safetensors=True)

@@ -198,7 +198,7 @@ def read_disparity(path: Path) -> np.ndarray:
         UnreadableFile: missing, damaged, or not such a file.
     """
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             values: np.ndarray = stored["arr_0"].astype(np.float32)
     except Exception as error:  # numpy raises whatever a damaged archive makes it trip over
         raise UnreadableFile(

@@ -31,7 +31,7 @@ from torch import Tensor
 from ...scenes.errors import UnreadableFile, UserError, ViewsweepError
 from ...scenes.files import atomic_write, make_folder, remove_leftovers
 from ...scenes.pictures import SUFFIXES, natural, nearest, read_depth, read_picture
-from .estimators import DepthEstimator, load_estimator
+from .estimators import DepthEstimator, SimulatedEstimator, load_estimator
 from .image_data import (
     PREPARED_SCHEMA,
     disparity_file,
@@ -127,19 +127,26 @@ def prepare(
             log(f"prepared {kept + made} of {len(names)} pictures")
     left_out = {name for name, _ in failed}
     good = [name for name in names if name not in left_out]
-    _close(out, wanted, good, classes, failed, unit)
+    made_up = 0
+    if isinstance(estimator, SimulatedEstimator):
+        made_up = sum(not _truth(source / name).exists() for name in good)
+        if made_up:
+            log(f"{made_up} pictures have no true depth beside them; their relief is made up, good for trials only")
+    _close(out, {**wanted, "depth_made_up": made_up}, good, classes, failed, unit)
     log(f"{out}: {len(good)} pictures, {len(failed)} files left out")
     return Prepared(out, len(good), made, [(source / name, reason) for name, reason in failed])
 
 
 def _found(source: Path, out: Path) -> Iterator[str]:
     """Names of all pictures below `source`, what lies in `out` and hidden files left aside."""
-    inside = out.resolve()
+    top, inside = source.resolve(), out.resolve()
+    made = inside.relative_to(top) if inside.is_relative_to(top) else None
     for path in source.rglob("*"):
-        if path.suffix.lower() not in SUFFIXES or path.resolve().is_relative_to(inside) or not path.is_file():
+        if path.suffix.lower() not in SUFFIXES or not path.is_file():
             continue
         name = path.relative_to(source)
-        if not any(part.startswith(".") for part in name.parts):
+        ours = made is not None and name.is_relative_to(made)
+        if not ours and not any(part.startswith(".") for part in name.parts):
             yield name.as_posix()
 
 
@@ -192,6 +199,11 @@ def _batches(
         yield squares
 
 
+def _truth(path: Path) -> Path:
+    """Where the true depth of the picture at `path` may lie."""
+    return path.with_name(f"{path.stem}.depth.npy")
+
+
 def _square(source: Path, name: str, size: int, side: int | None) -> _Square:
     path = source / name
     picture = read_picture(path, upright=True)
@@ -201,7 +213,7 @@ def _square(source: Path, name: str, size: int, side: int | None) -> _Square:
         raise UnreadableFile(f"{path}: {width} x {height} pixels; it would have to be enlarged to {size} x {size}.")
     small = torch.from_numpy(picture.square(size).rgb.copy())
     large = small if side is None else torch.from_numpy(picture.square(side).rgb.copy())
-    depth, truth = None, path.with_name(f"{path.stem}.depth.npy")
+    depth, truth = None, _truth(path)
     if truth.exists():
         values = read_depth(truth, 1.0)
         if values.shape != picture.rgb.shape[:2]:
@@ -249,12 +261,12 @@ def _close(
     unit: float | None,
 ) -> None:
     """Write the index, the list of what was left out, and the record."""
-    content, middles = hashlib.sha256(), []
-    rows = []
+    content, middles, rows = hashlib.sha256(), [], []
+    number = {name: position for position, name in enumerate(classes)}
     for name in names:
         picture = picture_file(out, name).read_bytes()
         disparity = disparity_file(out, name)
-        label = classes.index(name.split("/")[0]) if classes else 0
+        label = number.get(name.split("/")[0], 0)
         content.update(f"{name}\0{label}\0".encode())
         content.update(hashlib.sha256(picture).digest() + hashlib.sha256(disparity.read_bytes()).digest())
         middles.append(float(np.median(read_disparity(disparity))))
