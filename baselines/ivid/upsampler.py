@@ -19,7 +19,7 @@ from ...scenes.errors import UserError
 from .depth_code import DepthCode
 from .networks import RGBDUNet
 from .pipeline import IvidOutput
-from .upsampler_pictures import enlarge, median
+from .upsampler_pictures import anchored, enlarge, median
 from .upsampler_sampling import Residual, draw_large
 
 __all__ = ["UpsamplerPipeline", "load_upsampler"]
@@ -37,6 +37,8 @@ class UpsamplerPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers c
         near, far, background: the depth code the network speaks, see `DepthCode`; small depths are read
             and large ones written in it, so depth keeps its unit.
         rgb_residual, depth_residual: see `Residual`.
+        anchor_depth: whether surfaces stand where the small pictures have them, and the drawing only says
+            where they end, see `anchored`; else depth is what was drawn.
         depth_median: side of the median filter the drawn depth passes, pixels; 1 = none.
         factor: how many times larger the pictures become.
     """
@@ -50,6 +52,7 @@ class UpsamplerPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers c
         background: float = 0.7,
         rgb_residual: float = 0.0,
         depth_residual: float = 0.0,
+        anchor_depth: bool = False,
         depth_median: int = 1,
         factor: int = 2,
     ) -> None:
@@ -63,6 +66,7 @@ class UpsamplerPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers c
             background=background,
             rgb_residual=rgb_residual,
             depth_residual=depth_residual,
+            anchor_depth=anchor_depth,
             depth_median=depth_median,
             factor=factor,
         )
@@ -137,7 +141,10 @@ class UpsamplerPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers c
             )
             drawn.append(large.cpu())
         pictures = torch.cat(drawn)
-        return torch.cat([pictures[:, :3], median(pictures[:, 3:], self.config.depth_median)], 1)
+        depth = median(pictures[:, 3:], self.config.depth_median)
+        if self.config.anchor_depth:
+            depth = anchored(depth, small[:, 3:])
+        return torch.cat([pictures[:, :3], depth], 1)
 
     def _check(self, labels: Sequence[int], seeds: Sequence[int], rgb: Tensor, depth: Tensor) -> None:
         if not len(labels) == len(seeds) == len(rgb):

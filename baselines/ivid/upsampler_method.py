@@ -61,7 +61,8 @@ class UpsampledGenerator:
         digest = hashlib.sha256((info.weights_sha256 or "").encode())
         for path in sorted(self.folder.rglob("*.safetensors")):
             digest.update(path.read_bytes())
-        upsampler = {**self.settings, "depth_median": self.pipeline.config.depth_median}
+        stored = {name: self.pipeline.config[name] for name in ("anchor_depth", "depth_median")}
+        upsampler = {**self.settings, **stored}
         return replace(
             info,
             name=self.name,

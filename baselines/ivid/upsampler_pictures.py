@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from .augmentation import blurred
 
-__all__ = ["enlarge", "halve", "median", "soften"]
+__all__ = ["anchored", "enlarge", "halve", "median", "soften"]
 
 ONE_SURFACE = 0.1
 """Depth codes this near to each other, within a square of two pixels, are of one surface."""
@@ -38,6 +38,36 @@ def halve(pictures: Tensor) -> Tensor:
 def enlarge(pictures: Tensor, factor: int = 2) -> Tensor:
     """Pictures [N, C, h, w], bilinear at `factor` times the size."""
     return nn.functional.interpolate(pictures, scale_factor=factor, mode="bilinear", align_corners=False)
+
+
+def anchored(drawn: Tensor, small: Tensor) -> Tensor:
+    """Depth codes that say which surface is seen as `drawn` does, and how far it is as `small` does.
+
+    Each large pixel takes, of the four small pixels around it, the one that is nearest to what was
+    drawn; its depth is the bilinear mean of those of the four that lie on the same surface. So what the
+    drawing adds is where edges run; noise in it does not shake surfaces.
+
+    Args:
+        drawn: [N, 1, H, W].
+        small: [N, 1, h, w], H and W the same multiple of h and w.
+    """
+    rows, columns = (_neighbours(small.shape[axis], drawn.shape[axis], drawn.device) for axis in (2, 3))
+    values = torch.stack([small[:, :, r][:, :, :, c] for r, _ in rows for c, _ in columns])
+    weights = torch.stack([r[:, None] * c for _, r in rows for _, c in columns])[:, None, None]
+    chosen = values.gather(0, (values - drawn).abs().argmin(0, keepdim=True))
+    weights = weights * ((values - chosen).abs() <= ONE_SURFACE)
+    return (values * weights).sum(0) / weights.sum(0)
+
+
+def _neighbours(small: int, large: int, device: torch.device) -> list[tuple[Tensor, Tensor]]:
+    """The two small pixels about each large one along an axis: index and bilinear weight, [large] each."""
+    place = (torch.arange(large, device=device) + 0.5) * small / large - 0.5
+    before = place.floor()
+    share = place - before
+    return [
+        (before.long().clamp(min=0), 1 - share),
+        ((before.long() + 1).clamp(max=small - 1), share),
+    ]
 
 
 def soften(small: Tensor, generator: torch.Generator, *, noise: float = 0.0, median_share: float = 0.0) -> Tensor:

@@ -52,7 +52,7 @@ SMALL = UpsamplerRecipe(
     noise=0.04,
     median_share=0.5,
     mirror=True,
-    sampling={},
+    sampling={"anchor_depth": True},
 )
 
 PAPER = UpsamplerRecipe(

@@ -20,7 +20,7 @@ from viewsweep.baselines.ivid.networks import RGBDUNet
 from viewsweep.baselines.ivid.sampling import ddim_scheduler
 from viewsweep.baselines.ivid.upsampler import UpsamplerPipeline, load_upsampler
 from viewsweep.baselines.ivid.upsampler_method import UpsampledGenerator
-from viewsweep.baselines.ivid.upsampler_pictures import enlarge, halve, median, soften
+from viewsweep.baselines.ivid.upsampler_pictures import anchored, enlarge, halve, median, soften
 from viewsweep.baselines.ivid.upsampler_recipe import UPSAMPLER_CONFIGS
 from viewsweep.baselines.ivid.upsampler_sampling import Residual, draw_large
 from viewsweep.baselines.ivid.upsampler_train import upsampler_stage
@@ -118,6 +118,21 @@ def test_softening_draws_noise_and_medians_as_asked() -> None:
 def test_median_of_one_pixel_changes_nothing() -> None:
     channel = pictures()[:, 3:]
     torch.testing.assert_close(median(channel, 1), channel, rtol=0, atol=0)
+
+
+def test_anchored_depth_is_bilinear_on_one_surface_whatever_was_drawn() -> None:
+    slope = pictures()[:, 3:] * 0.04
+    noisy = enlarge(slope) + 0.3 * pictures(1, side=32)[:, 3:]
+    torch.testing.assert_close(anchored(noisy, slope), enlarge(slope), rtol=0, atol=1e-6)
+
+
+def test_anchored_depth_has_the_edges_that_were_drawn_and_the_small_depths() -> None:
+    small = torch.full((1, 1, 4, 4), -0.5)
+    small[:, :, :, 2:] = 0.5
+    drawn = torch.full((1, 1, 8, 8), -0.5)
+    drawn[:, :, :4, 4:], drawn[:, :, 4:, 3:] = 0.5, 0.5  # the edge steps aside by half a small pixel
+    noisy = drawn + 0.3 * pictures(1, 1, 8)[:, 3:]
+    torch.testing.assert_close(anchored(noisy, small), drawn, rtol=0, atol=1e-6)
 
 
 # drawing
