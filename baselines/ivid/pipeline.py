@@ -1,6 +1,6 @@
 """`IvidPipeline`: sequential view sweeps from two diffusion models, as a diffusers pipeline.
 
-The first view comes from G_u; every further view from G_c, conditioned on the aggregated warps of
+The first view comes from G_u, or is given; every further view from G_c, conditioned on the warps of
 *all* earlier views (arXiv 2303.17905). Any list of cameras in any order will do, a full circle too.
 """
 
@@ -19,25 +19,29 @@ from torch import Tensor, nn
 
 from ...scenes.cameras import Cameras
 from ...scenes.errors import UnknownName, UserError
+from ...scenes.scene import Scene
 from ...scenes.sweeps import FOV, RADIUS
+from .conditioning import DEPTH_PULL, HULL_PULL, RGB_PULL, Condition
 from .depth_code import DepthCode
+from .given import Given
 from .networks import RGBDUNet
-from .sampling import DEPTH_PULL, RGB_PULL, Condition, draw_first, draw_next
-from .warping import SUPERSAMPLING, Views, aggregate, see
+from .sampling import ALWAYS, draw_first, draw_next
+from .scene_in_progress import SceneInProgress
+from .warping import SETTINGS
 
-__all__ = ["PAPER_SETTINGS", "WARPS", "IvidOutput", "IvidPipeline"]
+__all__ = ["CONDITIONINGS", "PAPER_SETTINGS", "PRECISIONS", "IvidOutput", "IvidPipeline"]
 
-WARPS = ("small", "paper")
-"""Names of the warp settings a pipeline may store."""
+CONDITIONINGS = ("aggregated", "stochastic")
+PRECISIONS = {"no": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 PAPER_SETTINGS: MappingProxyType[str, Any] = MappingProxyType(
     {
         "near": 0.6,
         "far": 5.0,
         "background": 1.0,
-        "rgb_pull": 0.1,
-        "depth_pull": 0.2,
-        "hull_pull": 0.5,
+        "rgb_pull": RGB_PULL,
+        "depth_pull": DEPTH_PULL,
+        "hull_pull": HULL_PULL,
         "depth_median": 1,
         "warp": "paper",
         "radius": 1.0,
@@ -99,8 +103,8 @@ class IvidPipeline(DiffusionPipeline):  # type: ignore[misc]
         super().__init__()
         if depth_median < 1 or depth_median % 2 == 0:
             raise UserError(f"depth_median is {depth_median}; a median filter has an odd side: 1, 3, 5 ...")
-        if warp not in WARPS:
-            raise UnknownName("warp", warp, WARPS)
+        if warp not in SETTINGS:
+            raise UnknownName("warp", warp, SETTINGS)
         self.register_modules(first=first, following=following, scheduler=scheduler)
         self.register_to_config(
             near=near,
@@ -115,6 +119,7 @@ class IvidPipeline(DiffusionPipeline):  # type: ignore[misc]
             fov=fov,
             clamp=clamp,
         )
+        self._precision: torch.dtype | None = None
 
     @property
     def code(self) -> DepthCode:
@@ -126,10 +131,30 @@ class IvidPipeline(DiffusionPipeline):  # type: ignore[misc]
         """Height and width of the pictures."""
         return int(self.first.config.size)
 
+    def accelerate(self, *, precision: str = "no", compiled: bool = False) -> IvidPipeline:
+        """Choose what the networks compute in; nothing of it is stored.
+
+        Args:
+            precision: "no" = float32, "bf16" or "fp16" = autocast. Pictures then differ a little, and
+                with the size of the batch.
+            compiled: whether the networks are compiled by `torch.compile` when first asked; worth its
+                minute for long runs on a GPU.
+
+        Raises:
+            UnknownName: another precision.
+        """
+        if precision not in PRECISIONS:
+            raise UnknownName("precision", precision, PRECISIONS)
+        self._precision = PRECISIONS[precision]
+        if compiled:
+            self.first.compile()
+            self.following.compile()
+        return self
+
     @torch.no_grad()
     def __call__(
         self,
-        labels: Sequence[int],
+        labels: Sequence[int | None] | None,
         seeds: Sequence[int],
         cameras: Sequence[Cameras],
         *,
@@ -137,82 +162,130 @@ class IvidPipeline(DiffusionPipeline):  # type: ignore[misc]
         next_steps: int = 20,
         first_guidance: float = 1.0,
         next_guidance: float = 0.0,
+        first_interval: tuple[float, float] = ALWAYS,
+        next_interval: tuple[float, float] = ALWAYS,
+        first_sampler: str = "ddim",
+        next_sampler: str = "ddim",
+        eta: float = 0.0,
+        grid: str = "trailing",
+        conditioning: str = "aggregated",
+        given: Sequence[Given | Scene] | None = None,
     ) -> IvidOutput:
-        """One sweep a label.
+        """One sweep a seed.
+
+        Cameras are scaled so that the first (of the given views, or of the sweep) stands `radius` from
+        the origin, as in training, and depth is scaled back. A camera that sees nothing of earlier
+        views, because it looks away or stands behind the scene, gets a view drawn freely.
 
         Args:
-            labels: class indices, [N].
-            seeds: one a sweep; a sweep depends on its own seed, label and cameras alone.
+            labels: class indices, [N]; None for networks without classes.
+            seeds: one a sweep; a sweep depends on its own seed, label, cameras and given views alone.
             cameras: N sweeps of equal length, views in the order they are drawn.
             first_steps, next_steps: denoising steps of view 0 and of each further view.
             first_guidance, next_guidance: s in (1 + s) conditional - s null; 0 skips the null branch.
+            first_interval, next_interval: at which share of the times guidance is on, see `draw_first`.
+            first_sampler, next_sampler: "ddim", "ddpm", "dpm++" or "unipc".
+            eta: share of ancestral noise in DDIM steps.
+            grid: "trailing", "official" or "quadratic", see `steppers.times_of`.
+            conditioning: "aggregated" = each step sees all earlier views together; "stochastic" = one of
+                them, drawn anew at each step.
+            given: for each sweep views to go on from, equally many each. A camera of the sweep that is
+                the camera of a given view gets that view as it stands; all others are drawn by G_c.
 
         Raises:
-            UserError: lists of unequal length, or a class the networks do not know.
+            UserError: lists of unequal length, a class the networks do not know, guidance of networks
+                without classes, given views that do not fit, or settings out of range.
+            UnknownName: a sampler, grid or way of conditioning nobody registered.
         """
-        lengths = {len(sweep) for sweep in cameras}
-        if not len(labels) == len(seeds) == len(cameras) or len(lengths) != 1:
+        first = {"steps": first_steps, "guidance": first_guidance, "interval": first_interval}
+        later = {"steps": next_steps, "guidance": next_guidance, "interval": next_interval}
+        label = self._labels(labels, len(seeds))
+        views = self._count(len(label), seeds, cameras)
+        if conditioning not in CONDITIONINGS:
+            raise UnknownName("way of conditioning", conditioning, CONDITIONINGS)
+        if self.first.null_class == 0 and (first_guidance or next_guidance):
             raise UserError(
-                f"{len(labels)} labels, {len(seeds)} seeds and {len(cameras)} sweeps of lengths {sorted(lengths)}: "
+                "These networks have no classes, so there is nothing to guide towards: set first_guidance and "
+                "next_guidance to 0."
+            )
+        if eta and "ddim" not in (first_sampler, next_sampler):
+            raise UserError(f"eta is {eta}, which only the sampler ddim has.")
+        first |= {"sampler": first_sampler, "eta": eta if first_sampler == "ddim" else 0.0}
+        later |= {"sampler": next_sampler, "eta": eta if next_sampler == "ddim" else 0.0}
+        shared = {"grid": grid, "clamp": self.config.clamp, "precision": self._precision}
+        pulls = {name: self.config[name] for name in ("rgb_pull", "depth_pull", "hull_pull")}
+        sweeps = [
+            SceneInProgress(
+                sweep,
+                start,
+                radius=self.config.radius,
+                code=self.code,
+                warp=SETTINGS[self.config.warp],
+                size=self.size,
+                device=self.device,
+            )
+            for sweep, start in zip(cameras, _starts(given, len(cameras)), strict=True)
+        ]
+        for view in range(views):
+            rows = [row for row, sweep in enumerate(sweeps) if not sweep.keeps(view)]
+            if not rows:
+                continue
+            asked = label[rows], [seeds[row] for row in rows]
+            if view == 0 and given is None:
+                drawn = draw_first(self.first, self.scheduler, *asked, **first, **shared)
+            else:
+                condition: Condition | list[Condition]
+                if conditioning == "stochastic":
+                    each = [sweeps[row].conditions(view) for row in rows]
+                    condition = [Condition.join(parts) for parts in zip(*each, strict=True)]
+                else:
+                    condition = Condition.join([sweeps[row].condition(view) for row in rows])
+                drawn = draw_next(
+                    self.following, self.scheduler, *asked, condition, view=view, **later, **shared, **pulls
+                )
+            for row, picture in zip(rows, self._settle(drawn), strict=True):
+                sweeps[row].add(view, picture)
+        return IvidOutput(*(torch.stack(parts) for parts in zip(*(sweep.result() for sweep in sweeps), strict=True)))
+
+    def _labels(self, labels: Sequence[int | None] | None, count: int) -> Tensor:
+        classes = self.first.null_class
+        if classes == 0:
+            return torch.zeros(count if labels is None else len(labels), dtype=torch.long)
+        if labels is None or None in labels:
+            raise UserError(f"These networks draw classes: give each sweep a label from 0 to {classes - 1}.")
+        unknown = [label for label in labels if label is not None and not 0 <= label < classes]
+        if unknown:
+            raise UserError(f"Class {unknown[0]} was not trained; classes are 0 to {classes - 1}.")
+        return torch.tensor(list(labels), dtype=torch.long)
+
+    def _count(self, labels: int, seeds: Sequence[int], cameras: Sequence[Cameras]) -> int:
+        """Views a sweep."""
+        lengths = sorted({len(sweep) for sweep in cameras})
+        if not labels == len(seeds) == len(cameras) or len(lengths) != 1:
+            raise UserError(
+                f"{labels} labels, {len(seeds)} seeds and {len(cameras)} sweeps of lengths {lengths}: "
                 "there must be equally many of each, and all sweeps equally long."
             )
-        unknown = [label for label in labels if not 0 <= label < self.first.null_class]
-        if unknown:
-            raise UserError(f"Class {unknown[0]} was not trained; classes are 0 to {self.first.null_class - 1}.")
-        label = torch.tensor(list(labels))
-        clamp = self.config.clamp
-        drawn = draw_first(
-            self.first, self.scheduler, label, seeds, steps=first_steps, guidance=first_guidance, clamp=clamp
-        )
-        views = [self._settle(drawn)]
-        for view in range(1, lengths.pop()):
-            condition = _stack([self._condition(views, row, sweep, view) for row, sweep in enumerate(cameras)])
-            drawn = draw_next(
-                self.following,
-                self.scheduler,
-                label,
-                seeds,
-                _to(condition, self.device),
-                view=view,
-                steps=next_steps,
-                guidance=next_guidance,
-                rgb_pull=self.config.rgb_pull,
-                depth_pull=self.config.depth_pull,
-                hull_pull=self.config.hull_pull,
-                clamp=clamp,
-            )
-            views.append(self._settle(drawn))
-        pictures = torch.stack(views, 1)
-        rgb = ((pictures[:, :, :3] + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
-        return IvidOutput(rgb=rgb.movedim(2, -1).contiguous(), depth=self.code.decode(pictures[:, :, 3]))
+        return lengths[0]
 
     def _settle(self, drawn: Tensor) -> Tensor:
-        """Drawn RGBD pictures [N, 4, H, W] on the CPU, their depth median-filtered."""
-        drawn, side = drawn.cpu(), self.config.depth_median
+        """Drawn RGBD pictures [N, 4, H, W], their depth median-filtered."""
+        side = self.config.depth_median
         if side > 1:
             padded = nn.functional.pad(drawn[:, 3:], (side // 2,) * 4, mode="replicate")
             patches = padded.unfold(2, side, 1).unfold(3, side, 1).flatten(-2)
             drawn = torch.cat([drawn[:, :3], patches.median(-1).values], 1)
         return drawn
 
-    def _condition(self, views: list[Tensor], row: int, sweep: Cameras, view: int) -> Condition:
-        """What views 0 ... view-1 of sweep `row` show from camera `view`."""
-        earlier = torch.stack([picture[row] for picture in views])
-        depth = self.code.planes(earlier[:, 3])
-        sources = Views(earlier[:, :3], depth, torch.zeros(depth.shape, dtype=torch.bool), sweep[: len(views)])
-        return aggregate(see(sources, sweep[[view] * len(views)], self.size * SUPERSAMPLING), self.code)
 
-
-def _stack(conditions: list[Condition]) -> Condition:
-    return Condition(
-        torch.cat([one.rgb for one in conditions]),
-        torch.cat([one.depth for one in conditions]),
-        torch.cat([one.rgb_mask for one in conditions]),
-        torch.cat([one.mask for one in conditions]),
-    )
-
-
-def _to(condition: Condition, device: torch.device) -> Condition:
-    return Condition(
-        condition.rgb.to(device), condition.depth.to(device), condition.rgb_mask.to(device), condition.mask.to(device)
-    )
+def _starts(given: Sequence[Given | Scene] | None, sweeps: int) -> list[Given | None]:
+    """What each sweep starts from."""
+    if given is None:
+        return [None] * sweeps
+    counts = sorted({len(one.rgb) for one in given})
+    if len(given) != sweeps or len(counts) != 1:
+        raise UserError(
+            f"There are given views for {len(given)} of {sweeps} sweeps, {counts} each. Give each sweep some, and all "
+            "equally many."
+        )
+    return [Given.of(one) if isinstance(one, Scene) else one for one in given]

@@ -1,9 +1,9 @@
-"""Denoising with DDIM (eta 0), guidance without a class, and ivid's edits of the clean estimate.
+"""Denoising of first and further views: guidance without a class, edits of the clean estimate.
 
-Legend: x = noisy picture, x0 = clean estimate, eps = noise estimate, a = cumulative alpha.
-Formulas: DDIM arXiv 2010.02502 eq. 12; guidance arXiv 2207.12598 in ivid's form
-``(1 + s) * conditional - s * null``; edits of x0 from ivid's public code: after an edit, eps is
-recomputed from the edited x0, so that the edit steers all later steps.
+Legend: x = noisy picture, x0 = clean estimate, s = guidance. At every step the network's output
+becomes x0, x0 is edited (`conditioning.Pulls`), and a stepper goes on from the edited one.
+Guidance arXiv 2207.12598 in ivid's form ``(1 + s) * conditional - s * null``; guidance in a part of
+the times arXiv 2404.07724.
 """
 
 from __future__ import annotations
@@ -15,46 +15,21 @@ import torch
 from diffusers import DDIMScheduler
 from torch import Tensor
 
-from ...scenes.generator import scene_generator
+from .conditioning import DEPTH_PULL, RGB_PULL, Condition, Pulls
 from .networks import IMAGE_CHANNELS, RGBDUNet
+from .scene_noise import SceneNoise
+from .steppers import FORWARD, make_stepper
 
-__all__ = ["Condition", "ddim_scheduler", "draw_first", "draw_next"]
+__all__ = ["ALWAYS", "FORWARD", "Condition", "ddim_scheduler", "draw_first", "draw_next"]
 
-RGB_PULL = 0.1
-DEPTH_PULL = 0.2
-
-FORWARD = {"num_train_timesteps": 1000, "beta_start": 1e-4, "beta_end": 0.02, "beta_schedule": "linear"}
-"""The forward process of the paper, shared by training and sampling."""
-
-
-@dataclass(frozen=True)
-class Condition:
-    """What earlier views say about a new one.
-
-    Args:
-        rgb: warped colours in [-1, 1], [N, 3, H, W]; meaningless outside `rgb_mask`.
-        depth: warped depth code in [-1, 1], [N, 1, H, W]; meaningless outside `mask`.
-        rgb_mask: where colour is known, 0 or 1, [N, 1, H, W].
-        mask: where depth is known, 0 or 1, [N, 1, H, W].
-        hull: code of the nearest depth at which something unseen may stand, [N, 1, H, W]; -1 where
-            anything may. None where the rule of the hull is not used.
-    """
-
-    rgb: Tensor
-    depth: Tensor
-    rgb_mask: Tensor
-    mask: Tensor
-    hull: Tensor | None = None
-
-    def channels(self, noise: Tensor) -> Tensor:
-        """The six input channels, holes filled with `noise` [N, 4, H, W], fresh at every step."""
-        rgb = torch.where(self.rgb_mask > 0, self.rgb, noise[:, :3])
-        depth = torch.where(self.mask > 0, self.depth, noise[:, 3:])
-        return torch.cat([self.rgb_mask, rgb, depth, self.mask], 1)
+ALWAYS = (0.0, 1.0)
 
 
 def ddim_scheduler(prediction: str) -> DDIMScheduler:
-    """The sampler's side of `training.noise_scheduler`, "trailing" spacing as the authors step it."""
+    """The sampler's side of `training.noise_scheduler`, "trailing" spacing as the authors step it.
+
+    Pipelines store it for its forward process and prediction type; `steppers` does the stepping.
+    """
     return DDIMScheduler(
         **FORWARD,
         prediction_type=prediction,
@@ -73,17 +48,33 @@ def draw_first(
     *,
     steps: int,
     guidance: float,
+    interval: tuple[float, float] = ALWAYS,
+    sampler: str = "ddim",
+    eta: float = 0.0,
+    grid: str = "trailing",
     clamp: bool = True,
+    precision: torch.dtype | None = None,
 ) -> Tensor:
-    """First views, RGBD in [-1, 1], [N, 4, H, W]; each depends on its own seed and label alone."""
-    noise = _Noise(seeds, "ivid.first", network)
-    x = noise.draw()
-    for time, previous in _times(scheduler, steps):
-        output = _guided(network, x, time, labels, None, guidance)
-        x0 = _clean(scheduler, output, x, time)
-        if clamp:  # the pictures have no other values; keeps guidance from burning out
-            x0 = x0.clamp(-1, 1)
-        x = _move(scheduler, x0, _noise_of(scheduler, x0, x, time), previous) if previous >= 0 else x0
+    """First views, RGBD, [N, 4, H, W]; each depends on its own seed and label alone.
+
+    Args:
+        network: G_u.
+        scheduler: the forward process and what the network predicts.
+        labels: classes, [N]; of no meaning to a network without classes.
+        seeds: of the scenes, [N].
+        steps, sampler, eta, grid: see `steppers.make_stepper`.
+        guidance: s; 0 leaves the null branch out.
+        interval: guidance is on at times t with ``low < t / 1000 <= high``; (0, 1) = always.
+        clamp: whether clean estimates are clipped to [-1, 1]: pictures have no other values, and
+            strong guidance does not burn out. The authors do not.
+        precision: what the network computes in; None = as it is stored.
+    """
+    denoise = _Denoiser(network, scheduler, labels, guidance, interval, clamp, precision)
+    stepper = make_stepper(sampler, steps, eta=eta, grid=grid)
+    x = _noise(network, seeds, "ivid.first").draw()
+    ancestral = _noise(network, seeds, "ivid.first.steps")
+    for k, time in enumerate(stepper.times):
+        x = stepper.step(denoise(x, time, None), x, k, ancestral)
     return x
 
 
@@ -93,97 +84,93 @@ def draw_next(
     scheduler: DDIMScheduler,
     labels: Tensor,
     seeds: Sequence[int],
-    condition: Condition,
+    condition: Condition | Sequence[Condition],
     *,
     view: int,
     steps: int,
     guidance: float,
+    interval: tuple[float, float] = ALWAYS,
     rgb_pull: float = RGB_PULL,
     depth_pull: float = DEPTH_PULL,
     hull_pull: float = 0.0,
+    sampler: str = "ddim",
+    eta: float = 0.0,
+    grid: str = "trailing",
     clamp: bool = True,
+    precision: torch.dtype | None = None,
 ) -> Tensor:
-    """Further views that agree with `condition`, RGBD in [-1, 1], [N, 4, H, W].
+    """Further views that agree with `condition`, RGBD, [N, 4, H, W]. See `draw_first`.
 
     Args:
+        network: G_c.
+        condition: what earlier views say together; or a list of conditions, one of which each
+            scene picks anew at every step (stochastic conditioning, arXiv 2210.04628).
         view: number of the view in its sweep; each has its own noise.
-        rgb_pull, depth_pull: how far each step moves the clean estimate towards the condition, in
-            [0, 1]; the authors' values by default.
-        hull_pull: how far each step moves depth outside of the mask behind the hull; the authors' is 0.5.
+        rgb_pull, depth_pull, hull_pull: see `conditioning.Pulls`; the authors' are 0.1, 0.2, 0.5.
     """
-    noise = _Noise(seeds, f"ivid.view.{view}", network)
+    denoise = _Denoiser(network, scheduler, labels, guidance, interval, clamp, precision)
+    pulls = Pulls(rgb_pull, depth_pull, hull_pull)
+    stepper = make_stepper(sampler, steps, eta=eta, grid=grid)
+    stream = f"ivid.view.{view}"
+    noise, ancestral = _noise(network, seeds, stream), _noise(network, seeds, f"{stream}.steps")
+    choice = _noise(network, seeds, f"{stream}.choice")
+    single = condition if isinstance(condition, Condition) else None
     x = noise.draw()
-    for time, previous in _times(scheduler, steps):
-        channels = condition.channels(noise.draw())
-        output = _guided(network, x, time, labels, channels, guidance)
-        x0 = _clean(scheduler, output, x, time)
-        if clamp:
-            x0 = x0.clamp(-1, 1)
-        x0 = _edit(x0, condition, rgb_pull, depth_pull, hull_pull, last=previous < 0)
-        x = _move(scheduler, x0, _noise_of(scheduler, x0, x, time), previous) if previous >= 0 else x0
+    for k, time in enumerate(stepper.times):
+        known = single if single is not None else _pick(condition, choice)  # type: ignore[arg-type]
+        x0 = denoise(x, time, known.channels(noise.draw()))
+        x0 = pulls(x0, known, last=k + 1 == len(stepper.times))
+        x = stepper.step(x0, x, k, ancestral)
     return x
 
 
-class _Noise:
-    """Normal noise from one generator a scene, so that batches do not mix."""
+@dataclass(frozen=True)
+class _Denoiser:
+    """The clean estimate x0, from what the network predicts, velocity or noise."""
 
-    def __init__(self, seeds: Sequence[int], stream: str, network: RGBDUNet) -> None:
-        size = network.config.size
-        self.generators = [scene_generator(seed, stream) for seed in seeds]
-        self.shape = (IMAGE_CHANNELS, size, size)
-        self.device = network.device
+    network: RGBDUNet
+    scheduler: DDIMScheduler
+    labels: Tensor
+    guidance: float
+    interval: tuple[float, float]
+    clamp: bool
+    precision: torch.dtype | None
 
-    def draw(self) -> Tensor:
-        return torch.stack([torch.randn(self.shape, generator=g) for g in self.generators]).to(self.device)
+    def __call__(self, x: Tensor, time: int, condition: Tensor | None) -> Tensor:
+        output = self._output(x, time, condition)
+        a: Tensor = self.scheduler.alphas_cumprod[time].to(x.device)
+        if self.scheduler.config.prediction_type == "v_prediction":
+            x0 = a.sqrt() * x - (1 - a).sqrt() * output
+        else:
+            x0 = (x - (1 - a).sqrt() * output) / a.sqrt()
+        return x0.clamp(-1, 1) if self.clamp else x0
 
+    def _output(self, x: Tensor, time: int, condition: Tensor | None) -> Tensor:
+        if self.network.null_class == 0:
+            return self._ask(x, time, None, condition)
+        labels = self.labels.to(x.device)
+        low, high = self.interval
+        if self.guidance == 0 or not low < time / 1000 <= high:
+            return self._ask(x, time, labels, condition)
+        # both branches at once: larger batches are cheaper a picture
+        labels = torch.cat([labels, torch.full_like(labels, self.network.null_class)])
+        twice = None if condition is None else torch.cat([condition, condition])
+        named, null = self._ask(torch.cat([x, x]), time, labels, twice).chunk(2)
+        return (1 + self.guidance) * named - self.guidance * null
 
-def _times(scheduler: DDIMScheduler, steps: int) -> list[tuple[int, int]]:
-    """Pairs (t, next lower t), the last with -1."""
-    scheduler.set_timesteps(steps)
-    times = [int(t) for t in scheduler.timesteps]
-    return list(zip(times, [*times[1:], -1], strict=True))
-
-
-def _guided(
-    network: RGBDUNet, x: Tensor, time: int, labels: Tensor, condition: Tensor | None, guidance: float
-) -> Tensor:
-    times = torch.full((len(x),), time, device=x.device)
-    labels = labels.to(x.device)
-    output: Tensor = network(x, times, labels, condition)
-    if guidance == 0:
-        return output
-    null: Tensor = network(x, times, torch.full_like(labels, network.null_class), condition)
-    return (1 + guidance) * output - guidance * null
-
-
-def _clean(scheduler: DDIMScheduler, output: Tensor, x: Tensor, time: int) -> Tensor:
-    """x0 from what the network predicts, velocity or noise."""
-    a: Tensor = scheduler.alphas_cumprod[time].to(x.device)
-    if scheduler.config.prediction_type == "v_prediction":
-        return a.sqrt() * x - (1 - a).sqrt() * output
-    return (x - (1 - a).sqrt() * output) / a.sqrt()
-
-
-def _noise_of(scheduler: DDIMScheduler, x0: Tensor, x: Tensor, time: int) -> Tensor:
-    """The eps that takes x to this x0."""
-    a: Tensor = scheduler.alphas_cumprod[time].to(x.device)
-    return (x - a.sqrt() * x0) / (1 - a).sqrt()
+    def _ask(self, x: Tensor, time: int, labels: Tensor | None, condition: Tensor | None) -> Tensor:
+        times = torch.full((len(x),), time, device=x.device)
+        with torch.autocast(x.device.type, dtype=self.precision, enabled=self.precision is not None):
+            output: Tensor = self.network(x, times, labels, condition)
+        return output.float()
 
 
-def _move(scheduler: DDIMScheduler, x0: Tensor, eps: Tensor, previous: int) -> Tensor:
-    a: Tensor = scheduler.alphas_cumprod[previous].to(x0.device)
-    return a.sqrt() * x0 + (1 - a).sqrt() * eps
+def _noise(network: RGBDUNet, seeds: Sequence[int], stream: str) -> SceneNoise:
+    size = network.config.size
+    return SceneNoise(seeds, stream, (IMAGE_CHANNELS, size, size), network.device)
 
 
-def _edit(
-    x0: Tensor, condition: Condition, rgb_pull: float, depth_pull: float, hull_pull: float, *, last: bool
-) -> Tensor:
-    """Pull the clean estimate towards what earlier views show; colour not at the last step."""
-    rgb, depth = x0[:, :3], x0[:, 3:]
-    if not last:
-        rgb = torch.where(condition.rgb_mask > 0, rgb_pull * condition.rgb + (1 - rgb_pull) * rgb, rgb)
-    outside = depth
-    if condition.hull is not None:
-        outside = hull_pull * torch.maximum(depth, condition.hull) + (1 - hull_pull) * depth
-    depth = torch.where(condition.mask > 0, depth_pull * condition.depth + (1 - depth_pull) * depth, outside)
-    return torch.cat([rgb, depth], 1)
+def _pick(conditions: Sequence[Condition], choice: SceneNoise) -> Condition:
+    """For each scene one of `conditions`."""
+    picked = choice.choose(len(conditions))
+    return Condition.join([conditions[int(number)].rows(torch.tensor([row])) for row, number in enumerate(picked)])

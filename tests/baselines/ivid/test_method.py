@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from viewsweep.baselines.ivid.method import IvidGenerator, load_pipeline
+from viewsweep.baselines.ivid.method import DEFAULTS, IvidGenerator, load_pipeline
 from viewsweep.baselines.ivid.pipeline import IvidPipeline
+from viewsweep.baselines.ivid.sampling import ddim_scheduler
 from viewsweep.scenes import Scene, load_scene, save_scene, sweep360, tabletop
-from viewsweep.scenes.errors import UserError
+from viewsweep.scenes.errors import UnknownName, UserError
 from viewsweep.scenes.generator import Generator, Request
 from viewsweep.scenes.sweeps import FOV, RADIUS
+
+from .conftest import random_network
 
 STEPS = {"first_steps": 3, "next_steps": 2}
 
@@ -99,7 +105,8 @@ def test_info_names_weights_and_settings(generator: IvidGenerator, folder: Path)
     assert (info.name, info.native_size, info.classes, info.has_depth) == ("ivid-tiny", 16, tabletop.CLASSES, True)
     stored = {"near": 1.0, "far": 4.0, "background": 0.7, "rgb_pull": 0.1, "depth_pull": 0.2, "depth_median": 1}
     stored |= {"hull_pull": 0.0, "warp": "small", "radius": RADIUS, "fov": FOV, "clamp": True}
-    assert info.details == {**STEPS, "first_guidance": 1.0, "next_guidance": 0.0, **stored}
+    settings = {**DEFAULTS, **STEPS, "first_interval": "0 to 1", "next_interval": "0 to 1"}
+    assert info.details == {**settings, **stored, "precision": "no", "shared_pose": False}
     assert info.weights_sha256 == IvidGenerator(folder).info().weights_sha256
     assert len(info.weights_sha256 or "") == 64
 
@@ -154,6 +161,75 @@ def test_impossible_request_is_refused(generator: IvidGenerator, wrong: Request,
     with pytest.raises(UserError) as caught:
         draw(generator, [wrong])
     assert str(caught.value) == message
+
+
+def seen(views: int = 1) -> Scene:
+    """Views to go on from, as a completion task gives them."""
+    rgb = torch.arange(views * 16 * 16 * 3).reshape(views, 16, 16, 3).remainder(251).to(torch.uint8)
+    return Scene(rgb, sweep360(8, 0.26)[:views], torch.full((views, 16, 16), 1.6))
+
+
+def test_context_is_gone_on_from(generator: IvidGenerator) -> None:
+    asked = [replace(request(k), context=seen(views)) for k, views in enumerate((1, 1, 2))] + [request(3)]
+    scenes = draw(generator, asked)
+    for scene, wanted in zip(scenes[:3], asked, strict=False):
+        assert wanted.context is not None
+        assert scene.context is wanted.context
+        assert torch.equal(scene.rgb[0], wanted.context.rgb[0])  # asked for again: kept as it is
+        assert scene.depth is not None
+        assert bool((scene.depth[0] == 1.6).all())
+    assert scenes[3].context is None
+    assert not torch.equal(scenes[3].rgb[0], scenes[0].rgb[0])
+
+
+@pytest.mark.parametrize(
+    ("context", "message"),
+    [
+        pytest.param(
+            Scene(seen().rgb, seen().cameras), "Context of scene 2: The given views have no depth", id="depth"
+        ),
+        pytest.param(
+            Scene(torch.zeros(1, 8, 8, 3, dtype=torch.uint8), seen().cameras, torch.ones(1, 8, 8)),
+            "Context of scene 2: The given views are 8 x 8 pixels and the networks take 16 x 16.",
+            id="size",
+        ),
+    ],
+)
+def test_context_that_does_not_fit_is_refused(generator: IvidGenerator, context: Scene, message: str) -> None:
+    with pytest.raises(UserError) as caught:
+        draw(generator, [replace(request(2), context=context)])
+    assert str(caught.value).startswith(message)
+
+
+def test_shared_pose_draws_a_batch_from_its_first_cameras(folder: Path) -> None:
+    generator = IvidGenerator(folder, shared_pose=True, **STEPS)  # type: ignore[arg-type]
+    asked = [request(0), replace(request(1), cameras=sweep360(2, -0.3))]
+    scenes = draw(generator, asked)
+    assert [scene.cameras for scene in scenes] == [asked[0].cameras] * 2
+    assert generator.info().details["shared_pose"] is True
+
+
+def test_classes_are_named_by_the_training_record(folder: Path, tmp_path: Path) -> None:
+    copied = Path(shutil.copytree(folder, tmp_path / "pipeline"))
+    names = [f"kind {k}" for k in range(10)]
+    (copied / "training.json").write_text(json.dumps({"classes": names}))
+    assert IvidGenerator(copied).info().classes == tuple(names)
+
+
+def test_networks_without_classes_are_not_guided(tmp_path: Path) -> None:
+    parts = random_network(0, classes=0), random_network(1, classes=0, condition=True)
+    IvidPipeline(*parts, ddim_scheduler("v_prediction")).save_pretrained(tmp_path)
+    generator = IvidGenerator(tmp_path, **STEPS)  # type: ignore[arg-type]
+    info = generator.info()
+    assert info.classes == ()
+    assert (info.details["first_guidance"], info.details["next_guidance"]) == (0.0, 0.0)
+    (scene,) = draw(generator, [request(label=None)])
+    assert scene.label is None
+
+
+def test_unknown_setting_is_refused(folder: Path) -> None:
+    with pytest.raises(UnknownName, match=r"There is no setting of ivid named 'frist_steps'. Did you mean first_steps"):
+        IvidGenerator(folder, frist_steps=3)
 
 
 def test_folder_without_a_pipeline_is_named(tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ class Oracle:
         self.labels.append(labels.tolist())
         self.conditions.append(condition)
         a = self.alphas[times][:, None, None, None]
-        clean = self.clean + self.error * x.sin()
+        clean = self.clean.repeat(len(x) // len(self.clean), 1, 1, 1) + self.error * x.sin()
         noise = (x - a.sqrt() * clean) / (1 - a).sqrt()
         return a.sqrt() * noise - (1 - a).sqrt() * clean if self.prediction == VELOCITY else noise
 
@@ -118,10 +118,54 @@ def test_guidance_pushes_away_from_the_null_class() -> None:
     oracle = Divided(pictures())
     drawn = draw_first(oracle, ddim_scheduler(VELOCITY), LABELS, SEEDS, steps=5, guidance=2.0)
     torch.testing.assert_close(drawn, torch.full_like(drawn, 0.4), rtol=0, atol=1e-4)
-    assert oracle.labels == [[1, 4, 4], [10, 10, 10]] * 5
+    assert oracle.labels == [[1, 4, 4, 10, 10, 10]] * 5
     unguided = Divided(pictures())
     draw_first(unguided, ddim_scheduler(VELOCITY), LABELS, SEEDS, steps=5, guidance=0.0)
     assert unguided.labels == [[1, 4, 4]] * 5
+
+
+@pytest.mark.parametrize(
+    ("interval", "guided"),
+    [((0.0, 1.0), 5), ((0.2, 0.8), 3), ((0.3, 1.0), 4), ((0.0, 0.1), 0)],
+    ids=["always", "middle", "noisy", "never"],
+)
+def test_guidance_can_be_had_in_a_part_of_the_times(interval: tuple[float, float], guided: int) -> None:
+    """Five steps: times 0.999, 0.799, 0.599, 0.399, 0.199 of the whole."""
+    oracle = Oracle(pictures())
+    draw_first(oracle, ddim_scheduler(VELOCITY), LABELS, SEEDS, steps=5, guidance=1.0, interval=interval)
+    twice = [int(low) for low in (len(labels) == 6 for labels in oracle.labels)]
+    assert (len(twice), sum(twice)) == (5, guided)
+    low, high = interval
+    assert twice == [int(low < time / 1000 <= high) for time in oracle.times]
+
+
+def test_networks_without_classes_are_asked_without_labels() -> None:
+    class Classless(Oracle):
+        null_class = 0
+
+        def __call__(self, x: Tensor, times: Tensor, labels: Tensor | None, condition: Tensor | None) -> Tensor:
+            assert labels is None
+            return super().__call__(x, times, LABELS, condition)
+
+    drawn = draw_first(Classless(pictures()), ddim_scheduler(VELOCITY), LABELS * 0, SEEDS, steps=5, guidance=0.0)
+    torch.testing.assert_close(drawn, pictures(), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("clamp", [True, False])
+def test_estimates_are_clipped_only_if_asked(clamp: bool) -> None:
+    clean = torch.full((3, 4, SIZE, SIZE), 1.5)
+    oracle = Oracle(clean, NOISE)
+    drawn = draw_first(oracle, ddim_scheduler(NOISE), LABELS, SEEDS, steps=5, guidance=0.0, clamp=clamp)
+    torch.testing.assert_close(drawn, clean.clamp(max=1.0) if clamp else clean, rtol=0, atol=2e-3)
+
+
+@pytest.mark.parametrize(("sampler", "grid"), [("ddpm", "trailing"), ("dpm++", "quadratic"), ("unipc", "trailing")])
+def test_every_sampler_draws_what_the_network_knows(sampler: str, grid: str) -> None:
+    oracle = Oracle(pictures())
+    drawn = draw_first(
+        oracle, ddim_scheduler(VELOCITY), LABELS, SEEDS, steps=6, guidance=0.0, sampler=sampler, grid=grid
+    )
+    torch.testing.assert_close(drawn, pictures(), rtol=0, atol=1e-5)
 
 
 def next_view(oracle: Oracle, condition: Condition, *, steps: int = 5, view: int = 1, **pulls: float) -> Tensor:
@@ -162,6 +206,67 @@ def test_pulls_can_be_chosen(pull: float) -> None:
     noise = (oracle.inputs[0] - now.sqrt() * edited) / (1 - now).sqrt()
     torch.testing.assert_close(oracle.inputs[1], later.sqrt() * edited + (1 - later).sqrt() * noise, rtol=0, atol=1e-5)
     torch.testing.assert_close(drawn[:, 3:], pull * condition.mask, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("sampler", ["ddim", "dpm++", "unipc", "ddpm"])
+def test_last_step_pulls_depth_but_not_colour(sampler: str) -> None:
+    condition, oracle = half_known(), Oracle(torch.zeros(3, 4, SIZE, SIZE))
+    drawn = draw_next(
+        oracle,  # type: ignore[arg-type]
+        ddim_scheduler(VELOCITY),
+        LABELS,
+        SEEDS,
+        condition,
+        view=1,
+        steps=4,
+        guidance=0.0,
+        rgb_pull=0.7,
+        depth_pull=0.3,
+        sampler=sampler,
+    )
+    torch.testing.assert_close(drawn[:, :3], torch.zeros_like(drawn[:, :3]), rtol=0, atol=1e-5)
+    torch.testing.assert_close(drawn[:, 3:], 0.3 * condition.mask, rtol=0, atol=1e-5)
+
+
+def test_unseen_depth_is_pushed_behind_the_hull() -> None:
+    """Half-way, where it stands before the hull; where it stands behind, or is known, nothing changes."""
+    condition = half_known(depth=0.0)
+    hull = torch.full_like(condition.mask, -1.0)
+    hull[..., :4] = 0.6
+    hull[..., 8:] = 0.6
+    condition = Condition(condition.rgb, condition.depth, condition.rgb_mask, condition.mask, hull)
+    drawn = next_view(Oracle(torch.full((3, 4, SIZE, SIZE), 0.2)), condition, depth_pull=0.0, hull_pull=0.5)
+    expected = torch.full((3, 1, SIZE, SIZE), 0.2)
+    expected[..., :4] = 0.5 * 0.6 + 0.5 * 0.2
+    torch.testing.assert_close(drawn[:, 3:], expected, rtol=0, atol=1e-5)
+    behind = next_view(Oracle(torch.full((3, 4, SIZE, SIZE), 0.8)), condition, depth_pull=0.0, hull_pull=0.5)
+    torch.testing.assert_close(behind[:, 3:], torch.full_like(expected, 0.8), rtol=0, atol=1e-5)
+    without = next_view(Oracle(torch.full((3, 4, SIZE, SIZE), 0.2)), condition, depth_pull=0.0, hull_pull=0.0)
+    torch.testing.assert_close(without[:, 3:], torch.full_like(expected, 0.2), rtol=0, atol=1e-5)
+
+
+def test_each_scene_picks_one_condition_a_step() -> None:
+    choices = [half_known(rgb=value) for value in (0.1, 0.2, 0.3)]
+
+    def picked(rows: list[int]) -> Tensor:
+        oracle = Oracle(pictures()[rows])
+        draw_next(
+            oracle,  # type: ignore[arg-type]
+            ddim_scheduler(VELOCITY),
+            LABELS[rows],
+            [SEEDS[row] for row in rows],
+            [Condition(*(part[rows] for part in (c.rgb, c.depth, c.rgb_mask, c.mask))) for c in choices],
+            view=4,
+            steps=12,
+            guidance=0.0,
+        )
+        return torch.stack([part[:, 1, 0, -1] for part in oracle.conditions if part is not None])
+
+    held = picked([0, 1, 2])
+    assert set(held.flatten().mul(10).round().int().tolist()) == {1, 2, 3}
+    assert not torch.equal(held[:, 0], held[:, 1])
+    assert torch.equal(held, picked([0, 1, 2]))
+    assert torch.equal(held[:, [1]], picked([1]))
 
 
 def test_nothing_known_changes_nothing() -> None:
