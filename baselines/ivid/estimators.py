@@ -7,6 +7,7 @@ geometry up to scale and shift of disparity, so what is measured on them must no
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -143,15 +144,15 @@ class TransformersEstimator:
 
     def __init__(self, source: str, device: str = "cpu") -> None:
         try:
-            from transformers import AutoImageProcessor, AutoModelForDepthEstimation
+            transformers: Any = importlib.import_module("transformers")  # an extra, and half annotated
         except ImportError as error:
             raise UserError(
                 "Depth models need the package transformers.", hint="Install it with `pip install 'viewsweep[depth]'`."
             ) from error
         self.name, self.device = Path(source).name if Path(source).is_dir() else source, device
         try:
-            self.processor: Any = AutoImageProcessor.from_pretrained(source)
-            self.model: Any = AutoModelForDepthEstimation.from_pretrained(source, use_safetensors=True)
+            self.processor: Any = transformers.AutoImageProcessor.from_pretrained(source)
+            self.model: Any = transformers.AutoModelForDepthEstimation.from_pretrained(source, use_safetensors=True)
         except Exception as error:  # a missing file, a foreign format, no network: a dozen types
             reason = " ".join(str(error).split()) or type(error).__name__
             raise UserError(

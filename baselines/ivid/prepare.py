@@ -219,7 +219,7 @@ def _square(source: Path, name: str, size: int, side: int | None) -> _Square:
         if values.shape != picture.rgb.shape[:2]:
             raise UnreadableFile(f"{truth}: depth of {values.shape}; its picture has {picture.rgb.shape[:2]} pixels.")
         box = (left, top, left + length, top + length)
-        depth = torch.from_numpy(nearest(values, box, tuple(large.shape[:2])).copy())
+        depth = torch.from_numpy(nearest(values, box, (large.shape[1], large.shape[0])).copy())
     return _Square(name, small, large, depth)
 
 
