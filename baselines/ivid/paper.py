@@ -37,8 +37,10 @@ EVALUATION: dict[str, Any] = {
     "next_steps": 50,
     "first_guidance": 0.5,
     "next_guidance": 0.5,
+    "first_sampler": "ddpm",
+    "next_sampler": "ddim",
 }
-"""Steps and guidance of the authors' evaluation, as released."""
+"""Steps, guidance and samplers of the authors' evaluation, as released."""
 
 
 class PaperGenerator(IvidGenerator):
