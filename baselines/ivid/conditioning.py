@@ -7,8 +7,9 @@ outside of the mask is pushed behind the *hull* of what was seen.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -43,20 +44,24 @@ class Condition:
         return len(self.rgb)
 
     @classmethod
-    def join(cls, parts: Sequence[Condition]) -> Condition:
-        """The pictures of all `parts`, one after the other."""
-        held = {field.name: [getattr(part, field.name) for part in parts] for field in fields(cls)}
-        return cls(**{name: None if values[0] is None else torch.cat(values) for name, values in held.items()})
+    def join(cls, conditions: Sequence[Condition]) -> Condition:
+        """The pictures of all `conditions`, one after the other."""
+        held = [[getattr(one, field.name) for one in conditions] for field in fields(cls)]
+        parts: list[Any] = [None if values[0] is None else torch.cat(values) for values in held]
+        return cls(*parts)
 
-    def rows(self, index: Tensor) -> Condition:
+    def rows(self, index: list[int]) -> Condition:
         """Pictures `index` alone."""
-        parts = (getattr(self, field.name) for field in fields(self))
-        return Condition(*(None if part is None else part[index.to(part.device)] for part in parts))
+        return self._each(lambda part: part[index])
 
     def to(self, device: torch.device) -> Condition:
         """The same on another device."""
-        parts = (getattr(self, field.name) for field in fields(self))
-        return Condition(*(None if part is None else part.to(device) for part in parts))
+        return self._each(lambda part: part.to(device))
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Condition:
+        held = [getattr(self, field.name) for field in fields(self)]
+        parts: list[Any] = [None if part is None else change(part) for part in held]
+        return Condition(*parts)
 
     def channels(self, noise: Tensor) -> Tensor:
         """The six input channels, holes filled with `noise` [N, 4, H, W], fresh at every step."""

@@ -197,8 +197,8 @@ class IvidPipeline(DiffusionPipeline):  # type: ignore[misc]
                 without classes, given views that do not fit, or settings out of range.
             UnknownName: a sampler, grid or way of conditioning nobody registered.
         """
-        first = {"steps": first_steps, "guidance": first_guidance, "interval": first_interval}
-        later = {"steps": next_steps, "guidance": next_guidance, "interval": next_interval}
+        first: dict[str, Any] = {"steps": first_steps, "guidance": first_guidance, "interval": first_interval}
+        later: dict[str, Any] = {"steps": next_steps, "guidance": next_guidance, "interval": next_interval}
         label = self._labels(labels, len(seeds))
         views = self._count(len(label), seeds, cameras)
         if conditioning not in CONDITIONINGS:
@@ -212,8 +212,8 @@ class IvidPipeline(DiffusionPipeline):  # type: ignore[misc]
             raise UserError(f"eta is {eta}, which only the sampler ddim has.")
         first |= {"sampler": first_sampler, "eta": eta if first_sampler == "ddim" else 0.0}
         later |= {"sampler": next_sampler, "eta": eta if next_sampler == "ddim" else 0.0}
-        shared = {"grid": grid, "clamp": self.config.clamp, "precision": self._precision}
-        pulls = {name: self.config[name] for name in ("rgb_pull", "depth_pull", "hull_pull")}
+        shared: dict[str, Any] = {"grid": grid, "clamp": self.config.clamp, "precision": self._precision}
+        pulls: dict[str, Any] = {name: self.config[name] for name in ("rgb_pull", "depth_pull", "hull_pull")}
         sweeps = [
             SceneInProgress(
                 sweep,
@@ -230,9 +230,9 @@ class IvidPipeline(DiffusionPipeline):  # type: ignore[misc]
             rows = [row for row, sweep in enumerate(sweeps) if not sweep.keeps(view)]
             if not rows:
                 continue
-            asked = label[rows], [seeds[row] for row in rows]
+            named, seeded = label[rows], [seeds[row] for row in rows]
             if view == 0 and given is None:
-                drawn = draw_first(self.first, self.scheduler, *asked, **first, **shared)
+                drawn = draw_first(self.first, self.scheduler, named, seeded, **first, **shared)
             else:
                 condition: Condition | list[Condition]
                 if conditioning == "stochastic":
@@ -241,7 +241,15 @@ class IvidPipeline(DiffusionPipeline):  # type: ignore[misc]
                 else:
                     condition = Condition.join([sweeps[row].condition(view) for row in rows])
                 drawn = draw_next(
-                    self.following, self.scheduler, *asked, condition, view=view, **later, **shared, **pulls
+                    self.following,
+                    self.scheduler,
+                    named,
+                    seeded,
+                    condition,
+                    view=view,
+                    **later,
+                    **shared,
+                    **pulls,
                 )
             for row, picture in zip(rows, self._settle(drawn), strict=True):
                 sweeps[row].add(view, picture)

@@ -114,10 +114,9 @@ def draw_next(
     stream = f"ivid.view.{view}"
     noise, ancestral = _noise(network, seeds, stream), _noise(network, seeds, f"{stream}.steps")
     choice = _noise(network, seeds, f"{stream}.choice")
-    single = condition if isinstance(condition, Condition) else None
     x = noise.draw()
     for k, time in enumerate(stepper.times):
-        known = single if single is not None else _pick(condition, choice)  # type: ignore[arg-type]
+        known = condition if isinstance(condition, Condition) else _pick(condition, choice)
         x0 = denoise(x, time, known.channels(noise.draw()))
         x0 = pulls(x0, known, last=k + 1 == len(stepper.times))
         x = stepper.step(x0, x, k, ancestral)
@@ -173,4 +172,4 @@ def _noise(network: RGBDUNet, seeds: Sequence[int], stream: str) -> SceneNoise:
 def _pick(conditions: Sequence[Condition], choice: SceneNoise) -> Condition:
     """For each scene one of `conditions`."""
     picked = choice.choose(len(conditions))
-    return Condition.join([conditions[int(number)].rows(torch.tensor([row])) for row, number in enumerate(picked)])
+    return Condition.join([conditions[int(number)].rows([row]) for row, number in enumerate(picked)])
