@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from ...scenes.cameras import Cameras
 from .depth_code import DepthCode
-from .mesh import COLOUR_WEIGHT, KNOWN_WEIGHT, Mesh, Views, join, prepare
+from .mesh import COLOUR_WEIGHT, Mesh, Views, join, prepare
 from .sampling import Condition
 from .visible import Seen, see
 from .warp_settings import SMALL, WarpSettings
@@ -38,7 +38,7 @@ class Samples:
     """What all sources together show from one camera.
 
     Args:
-        rgb: colours in [-1, 1], [3, h, w]; 0 where nobody knows.
+        rgb: colours in [-1, 1], [3, h, w]; of the hull where nobody knows (rule "none"), else 0 there.
         depth: z-depth, [h, w]; NaN where nobody knows.
         colour: where colour counts, bool, [h, w].
         hull: z-depth before which nothing can stand, [h, w]: `depth` where it is known, else the
@@ -128,7 +128,7 @@ def combine(seen: Seen, settings: WarpSettings = SMALL) -> Samples:
     rgb = (seen.rgb * weight[:, None]).sum(0) / total.clamp(min=1e-30)
     farthest = torch.where(seen.hull, seen.depth, torch.zeros_like(seen.depth)).amax(0)
     hull = torch.where(count > 0, mean, torch.where(farthest > 0, farthest, nothing))
-    return Samples(torch.where(count > 0, rgb, 0.0), mean, (count > 0) & (total > COLOUR_WEIGHT), hull)
+    return Samples(rgb, mean, (count > 0) & (total > COLOUR_WEIGHT), hull)
 
 
 def masked(

@@ -15,6 +15,8 @@ nothing themselves. A face's weight tells how squarely the camera saw it, theta 
 between its normal and the direction to the camera,
 
     w = max(exp(max(-20 theta, -50)), 1e-4),   times 1e-8 if eroded,   1e-16 if hull.
+
+Depth counts where w > 1e-14, which is all but the hull; colour where w > 1e-6, neither hull nor eroded.
 """
 
 from __future__ import annotations
@@ -28,15 +30,12 @@ from torch import Tensor, nn
 from ...scenes.cameras import Cameras
 from .warp_settings import SMALL, WarpSettings
 
-__all__ = ["COLOUR_WEIGHT", "HULL_WEIGHT", "KNOWN_WEIGHT", "Mesh", "Views", "join", "prepare"]
+__all__ = ["COLOUR_WEIGHT", "HULL_WEIGHT", "Mesh", "Views", "join", "prepare"]
 
 FLOOR = 1e-4
 ERODED = 1e-8
 HULL_WEIGHT = 1e-16
-KNOWN_WEIGHT = 1e-14
-"""Depth seen with more weight than this counts: all but the hull."""
 COLOUR_WEIGHT = 1e-6
-"""Colour seen with more weight than this counts: all but the hull and eroded faces."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +96,7 @@ def prepare(views: Views, settings: WarpSettings = SMALL) -> Mesh:
         depth, hull = (nn.functional.pad(m, (1,) * 4, value=v) for m, v in ((depth, settings.padding_depth), (hull, 0)))
         rgb, ring = nn.functional.pad(rgb, (1,) * 4, mode="replicate"), nn.functional.pad(ring, (1,) * 4, value=1)
     count, height, width = depth.shape
-    points = _unproject(views.cameras, depth.nan_to_num(nan=1.0), padded).reshape(count, -1, 3)
+    points = unproject(views.cameras, depth.nan_to_num(nan=1.0), padded).reshape(count, -1, 3)
     corner = _faces(points, height, width)
     face_depth = gather(depth.reshape(count, -1, 1), corner)[..., 0]
     nearest, farthest = face_depth.amin(-1), face_depth.amax(-1)
@@ -120,15 +119,15 @@ def gather(values: Tensor, index: Tensor) -> Tensor:
     return values.gather(1, flat).reshape(*index.shape, channels)
 
 
-def _unproject(cameras: Cameras, depth: Tensor, ring: int) -> Tensor:
-    """World points of z-depth maps [N, H, W], `ring` pixels of which lie beyond each edge of the picture."""
-    count, height, width = depth.shape
-    kind = {"dtype": torch.float64, "device": depth.device}
-    u = (torch.arange(-ring, width - ring, **kind) + 0.5) / (width - 2 * ring)
-    v = (torch.arange(-ring, height - ring, **kind) + 0.5) / (height - 2 * ring)
-    grid = torch.stack([*torch.meshgrid(u, v, indexing="xy"), torch.ones(height, width, **kind)], -1)
-    local = grid @ torch.linalg.inv(cameras.intrinsics).to(**kind).transpose(1, 2)[:, None]
-    pose = cameras.cam_to_world.to(**kind)
+def unproject(cameras: Cameras, depth: Tensor, ring: int = 0) -> Tensor:
+    """World points [N, H, W, 3] of z-depth maps [N, H, W], `ring` pixels of which lie beyond the picture."""
+    height, width = depth.shape[1:]
+    kind, device = torch.float64, depth.device
+    u = (torch.arange(-ring, width - ring, dtype=kind) + 0.5) / (width - 2 * ring)
+    v = (torch.arange(-ring, height - ring, dtype=kind) + 0.5) / (height - 2 * ring)
+    grid = torch.stack([*torch.meshgrid(u, v, indexing="xy"), torch.ones(height, width, dtype=kind)], -1)
+    local = grid.to(device) @ torch.linalg.inv(cameras.intrinsics).to(device).transpose(1, 2)[:, None]
+    pose = cameras.cam_to_world.to(device)
     directions = local @ pose[:, None, :3, :3].transpose(2, 3)
     return pose[:, None, None, :3, 3] + depth[..., None].to(torch.float64) * directions
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ...scenes.errors import UserError
@@ -61,6 +61,16 @@ class WarpSettings:
             raise UserError("absolute_step and relative_step must not be negative.")
         if min(self.nearest, self.padding_depth) <= 0:
             raise UserError("nearest and padding_depth are distances in front of a camera; they must be positive.")
+
+    def scaled(self, unit: float, *, step: float = 1.0) -> WarpSettings:
+        """The same for scenes whose lengths are `unit` times as large, and with steps `step` times as high."""
+        return replace(
+            self,
+            absolute_step=self.absolute_step * unit * step,
+            relative_step=self.relative_step / unit * step,
+            nearest=self.nearest * unit,
+            padding_depth=self.padding_depth * unit,
+        )
 
 
 SMALL = WarpSettings()

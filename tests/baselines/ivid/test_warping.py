@@ -9,7 +9,17 @@ import pytest
 import torch
 from torch import Tensor
 from viewsweep.baselines.ivid.depth_code import DepthCode
-from viewsweep.baselines.ivid.warping import SMALL, SUPERSAMPLING, Seen, Views, aggregate, masked, see
+from viewsweep.baselines.ivid.warping import (
+    PAPER,
+    SMALL,
+    SUPERSAMPLING,
+    Seen,
+    Views,
+    WarpSettings,
+    aggregate,
+    masked,
+    see,
+)
 from viewsweep.scenes import Cameras, tabletop
 
 CODE = DepthCode()
@@ -129,6 +139,54 @@ def test_sphere_from_a_moved_camera() -> None:
     ).sum(-1)
     assert not bool((known & (turned < 0.1)).any())
     assert float(known[(turned > 0.55) & torch.isfinite(exact)].double().mean()) > 0.99
+
+
+@pytest.mark.parametrize("normal", [(0.0, 0.0, 1.0), (0.4, 0.2, 1.0), (-0.3, 0.5, 1.0)], ids=str)
+@pytest.mark.parametrize("settings", [SMALL, PAPER], ids=["small", "paper"])
+def test_planes_are_warped_to_a_twentieth_of_a_pixel(normal: tuple[float, ...], settings: WarpSettings) -> None:
+    """The picture's colours are its own coordinates: what comes out must be where it came from."""
+    source, target = orbit_deg(-5, pitch=0.15), orbit_deg(18, pitch=-0.05)
+    depth = hit_plane(source, SIZE, normal, 0.05)
+    line = 2 * (torch.arange(SIZE) + 0.5) / SIZE - 1
+    texture = torch.stack([*torch.meshgrid(line, line, indexing="xy"), torch.zeros(SIZE, SIZE)])[None]
+    views = Views(texture, depth.float(), torch.zeros(depth.shape, dtype=torch.bool), source)
+    samples = SIZE * settings.supersampling
+    seen = see(views, target, samples, replace(settings, absolute_step=1.0))
+    exact = hit_plane(target, samples, normal, 0.05)
+    uv, _ = source.project(target.unproject(exact)[0].reshape(-1, 3))
+    known = seen.known[0]
+    assert int(known.sum()) > 0.4 * samples**2
+    found = (seen.rgb[0, :2].double().permute(1, 2, 0) + 1) / 2
+    assert float(((found - uv[0].reshape(samples, samples, 2)) * SIZE)[known].norm(dim=-1).max()) <= 0.05
+    assert float((seen.depth / exact - 1)[0][known].abs().max()) <= 1e-4
+
+
+def test_spheres_come_closer_as_pixels_shrink() -> None:
+    """A mesh of chords: a twentieth of a pixel at most, and in depth an error that falls with the square of the pixel."""
+    source, target = orbit_deg(0), orbit_deg(20, pitch=0.1)
+    worst = {}
+    for size in (64, 128, 256):
+        depth = hit_sphere(source, size, 0.45)
+        line = 2 * (torch.arange(size) + 0.5) / size - 1
+        texture = torch.stack([*torch.meshgrid(line, line, indexing="xy"), torch.zeros(size, size)])[None]
+        views = Views(texture, depth.float(), torch.zeros(depth.shape, dtype=torch.bool), source)
+        seen = see(views, target, size, replace(SMALL, absolute_step=1.0))
+        exact = hit_sphere(target, size, 0.45)
+        place = target.unproject(exact)
+        uv, _ = source.project(place[0].reshape(-1, 3))
+        outward = torch.nn.functional.normalize(place, dim=-1)
+        square = [
+            (torch.nn.functional.normalize(camera.positions[0] - place, dim=-1) * outward).sum(-1) > 0.5
+            for camera in (source, target)  # where neither sees it at a flat angle
+        ]
+        chosen = (seen.known & square[0] & square[1])[0]
+        found = (seen.rgb[0, :2].double().permute(1, 2, 0) + 1) / 2
+        off = ((found - uv[0].reshape(size, size, 2)) * size)[chosen].norm(dim=-1)
+        relative = (seen.depth / exact - 1)[0][chosen].abs()
+        worst[size] = float(off.max()), float(relative.max())
+    assert worst[64][0] <= 0.05
+    assert worst[128][1] <= 1e-4
+    assert worst[64][1] > 8 * worst[256][1]
 
 
 @pytest.mark.parametrize("yaw", [-20.0, 20.0])
