@@ -17,6 +17,7 @@ from viewsweep.baselines.ivid.image_data import TabletopPictures
 from viewsweep.baselines.ivid.method import load_pipeline
 from viewsweep.baselines.ivid.networks import RGBDUNet
 from viewsweep.baselines.ivid.pairs import FreshConditions, lanczos
+from viewsweep.baselines.ivid.pipeline import PAPER_SETTINGS
 from viewsweep.baselines.ivid.prepare import prepare
 from viewsweep.baselines.ivid.recipe import CONFIGS
 from viewsweep.baselines.ivid.train import train
@@ -177,3 +178,18 @@ def test_tabletop_may_be_seen_through_an_estimator() -> None:
     assert not torch.equal(other.batch(index)[0], exact.batch(index)[0])
     assert len({pictures.identity for pictures in (exact, same, other)}) == 3
     assert "simulated depth" in other.description
+
+
+def test_papers_configurations_have_the_papers_numbers() -> None:
+    imagenet, single = CONFIGS["imagenet128"], CONFIGS["singlecategory128"]
+    assert dict(PAPER_SETTINGS) == imagenet.sampling
+    assert (imagenet.near, imagenet.far, imagenet.radius) == (0.5, 100.0, 1.0)  # as training writes depth
+    assert (imagenet.batch, imagenet.rate, imagenet.ema, imagenet.first_steps) == (128, 1e-4, 0.9999, 1_000_000)
+    assert (imagenet.yaw_std, imagenet.pitch_std, imagenet.radius_std, imagenet.target_std) == (0.15, 0.15, 0.1, 0.05)
+    assert (imagenet.most_erosion, imagenet.drop_label, imagenet.prediction) == (4, 0.1, "epsilon")
+    assert replace(single, network=imagenet.network, batch=128) == imagenet
+    with torch.device("meta"):
+        sizes = [
+            sum(value.numel() for value in RGBDUNet(**recipe.network).parameters()) for recipe in (imagenet, single)
+        ]
+    assert [round(size / 1e6, 1) for size in sizes] == [421.5, 105.2]
