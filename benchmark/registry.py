@@ -44,9 +44,11 @@ BUILT_IN = {
     "wobble": "viewsweep.baselines.reference.wobble:Wobble",
     "ivid-small": "viewsweep.baselines.ivid.method:load_small",
     "ivid-paper": "viewsweep.baselines.ivid.paper:load_paper",
+    "ivid-fusion-small": "viewsweep.baselines.ivid.fusion_method:load_fusion_small",
+    "ivid-fusion-paper": "viewsweep.baselines.ivid.fusion_method:load_fusion_paper",
 }
 
-UNSHIPPED = frozenset({"ivid-paper"})
+UNSHIPPED = frozenset({"ivid-fusion-paper", "ivid-paper"})
 """Built-in methods whose weights the user brings: whether those have changed is known only by loading them."""
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")

@@ -162,7 +162,7 @@ def test_planes_are_warped_to_a_twentieth_of_a_pixel(normal: tuple[float, ...], 
 
 
 def test_spheres_come_closer_as_pixels_shrink() -> None:
-    """A mesh of chords: a twentieth of a pixel at most, and in depth an error that falls with the square of the pixel."""
+    """A mesh of chords: off by a twentieth of a pixel at most, in depth by the square of the pixel."""
     source, target = orbit_deg(0), orbit_deg(20, pitch=0.1)
     worst = {}
     for size in (64, 128, 256):
