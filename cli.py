@@ -443,6 +443,31 @@ def report(directory: Directory, offline: Offline = False) -> None:
 
 
 @app.command()
+def export(
+    sources: Annotated[
+        list[Path], typer.Argument(metavar="SOURCE...", help="Scene files, folders of them, or run directories.")
+    ],
+    out: Annotated[Path, typer.Option(help="The video: .webp, .gif or .mp4.")],
+    fps: Annotated[float | None, typer.Option(help="Frames a second.", show_default="12, fused 30")] = None,
+    fusion: Annotated[
+        str | None, typer.Option(help="Render a free path, swing or turntable, from scenes with depth.")
+    ] = None,
+    frames: Annotated[int, typer.Option(help="Frames of a fused path.", min=1)] = 60,
+    size: Annotated[int | None, typer.Option(help="Pixels of a fused path.", show_default="the scene's", min=8)] = None,
+    device: Device = "cpu",
+    offline: Offline = False,
+) -> None:
+    """Write scenes as a video, side by side: their own views, or a free path."""
+    _prepare(offline)
+    from .baselines.ivid.export import export as export_video
+    from .benchmark.registry import check_device
+
+    check_device(device)
+    shown = export_video(sources, out, fps=fps, fusion=fusion, frames=frames, size=size, device=device)
+    typer.echo(f"{out}: {', '.join(map(str, shown))}")
+
+
+@app.command()
 def selfcheck(
     quick: Annotated[
         bool, typer.Option("--quick", help="Fewer objects and levels: minutes, not half an hour.")

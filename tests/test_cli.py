@@ -87,7 +87,7 @@ def test_public_names() -> None:
 
 
 def test_verbs_come_in_the_order_of_the_work() -> None:
-    verbs = ["doctor", "list", "show", "train", "import", "sample", "evaluate", "run", "status", "report"]
+    verbs = ["doctor", "list", "show", "train", "import", "sample", "evaluate", "run", "status", "report", "export"]
     text = call("--help").output
     assert [word for word in re.findall(r"^\W*(\w+)", text, re.MULTILINE) if word in verbs] == verbs
 
@@ -287,6 +287,21 @@ def test_pictures_are_imported_and_the_unreadable_named(tmp_path: Path) -> None:
     assert result.exit_code == 2
     assert json.loads(result.stdout)["scenes"] == 1
     assert "b.png" in result.stderr
+
+
+def test_scenes_are_exported_as_a_video(tmp_path: Path) -> None:
+    from viewsweep.scenes import save_scene, sweep360, tabletop
+
+    file = tmp_path / "scene.safetensors"
+    save_scene(file, tabletop.sample(0).render(sweep360(3, 0.2), 16))
+    for more in ([], ["--fusion", "swing", "--frames", "2"]):
+        done = call("export", str(file), "--out", str(tmp_path / "a.webp"), *more)
+        assert done.exit_code == 0
+        assert str(file) in done.output
+        (tmp_path / "a.webp").unlink()
+    lost = call("export", str(file), "--out", str(tmp_path / "a.webp"), "--fusion", "loop")
+    assert lost.exit_code == 2
+    assert "There is no trajectory named 'loop'" in lost.output
 
 
 def test_bug_shows_its_traceback_and_ends_with_1(monkeypatch: pytest.MonkeyPatch) -> None:
