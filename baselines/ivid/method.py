@@ -50,6 +50,9 @@ DEFAULTS: dict[str, Any] = {
     "eta": 0.0,
     "grid": "trailing",
     "conditioning": "aggregated",
+    "rgb_pull": None,
+    "depth_pull": None,
+    "hull_pull": None,
 }
 """Settings of `IvidPipeline.__call__` a method is loaded with."""
 
@@ -114,8 +117,8 @@ class IvidGenerator:
             classes=_class_names(self.folder, self.pipeline.first.null_class),
             weights_sha256=digest.hexdigest(),
             details={
-                **{name: _told(value) for name, value in self.settings.items()},
                 **{name: self.pipeline.config[name] for name in STORED},
+                **{name: _told(value) for name, value in self.settings.items() if value is not None},
                 "precision": self.precision,
                 "shared_pose": self.shared_pose,
             },

@@ -169,6 +169,9 @@ class IvidPipeline(DiffusionPipeline):  # type: ignore[misc]
         eta: float = 0.0,
         grid: str = "trailing",
         conditioning: str = "aggregated",
+        rgb_pull: float | None = None,
+        depth_pull: float | None = None,
+        hull_pull: float | None = None,
         given: Sequence[Given | Scene] | None = None,
     ) -> IvidOutput:
         """One sweep a seed.
@@ -189,6 +192,7 @@ class IvidPipeline(DiffusionPipeline):  # type: ignore[misc]
             grid: "trailing", "official" or "quadratic", see `steppers.times_of`.
             conditioning: "aggregated" = each step sees all earlier views together; "stochastic" = one of
                 them, drawn anew at each step.
+            rgb_pull, depth_pull, hull_pull: see `draw_next`, from 0 to 1; None = the stored ones.
             given: for each sweep views to go on from, equally many each. A camera of the sweep that is
                 the camera of a given view gets that view as it stands; all others are drawn by G_c.
 
@@ -213,7 +217,7 @@ class IvidPipeline(DiffusionPipeline):  # type: ignore[misc]
         first |= {"sampler": first_sampler, "eta": eta if first_sampler == "ddim" else 0.0}
         later |= {"sampler": next_sampler, "eta": eta if next_sampler == "ddim" else 0.0}
         shared: dict[str, Any] = {"grid": grid, "clamp": self.config.clamp, "precision": self._precision}
-        pulls: dict[str, Any] = {name: self.config[name] for name in ("rgb_pull", "depth_pull", "hull_pull")}
+        pulls = self._pulls(rgb_pull=rgb_pull, depth_pull=depth_pull, hull_pull=hull_pull)
         sweeps = [
             SceneInProgress(
                 sweep,
@@ -254,6 +258,14 @@ class IvidPipeline(DiffusionPipeline):  # type: ignore[misc]
             for row, picture in zip(rows, self._settle(drawn), strict=True):
                 sweeps[row].add(view, picture)
         return IvidOutput(*(torch.stack(parts) for parts in zip(*(sweep.result() for sweep in sweeps), strict=True)))
+
+    def _pulls(self, **asked: float | None) -> dict[str, Any]:
+        """What was asked for, else what is stored."""
+        pulls = {name: self.config[name] if value is None else value for name, value in asked.items()}
+        for name, value in pulls.items():
+            if not 0 <= value <= 1:
+                raise UserError(f"{name} is {value}; it is a share of the way to the condition, from 0 to 1.")
+        return pulls
 
     def _labels(self, labels: Sequence[int | None] | None, count: int) -> Tensor:
         classes = self.first.null_class

@@ -105,8 +105,10 @@ def test_info_names_weights_and_settings(generator: IvidGenerator, folder: Path)
     assert (info.name, info.native_size, info.classes, info.has_depth) == ("ivid-tiny", 16, tabletop.CLASSES, True)
     stored = {"near": 1.0, "far": 4.0, "background": 0.7, "rgb_pull": 0.1, "depth_pull": 0.2, "depth_median": 1}
     stored |= {"hull_pull": 0.0, "warp": "small", "radius": RADIUS, "fov": FOV, "clamp": True}
-    settings = {**DEFAULTS, **STEPS, "first_interval": "0 to 1", "next_interval": "0 to 1"}
+    settings = {name: value for name, value in DEFAULTS.items() if value is not None}
+    settings |= {**STEPS, "first_interval": "0 to 1", "next_interval": "0 to 1"}
     assert info.details == {**settings, **stored, "precision": "no", "shared_pose": False}
+    assert IvidGenerator(folder, rgb_pull=0.9).info().details["rgb_pull"] == 0.9
     assert info.weights_sha256 == IvidGenerator(folder).info().weights_sha256
     assert len(info.weights_sha256 or "") == 64
 

@@ -143,6 +143,15 @@ def test_paper_settings_draw_without_classes(paper: IvidPipeline, labels: list[i
     assert float(drawn.depth.max()) <= 5.0 + 1e-5
 
 
+def test_pulls_asked_for_stand_before_the_stored_ones(pipeline: IvidPipeline) -> None:
+    asked = {"given": [shown()], "first_steps": 3, "next_steps": 3}
+    pulls, sweep = {"rgb_pull": 0.9, "depth_pull": 0.0}, [grid_3x9()[:2]]
+    stored = IvidPipeline(pipeline.first, pipeline.following, pipeline.scheduler, **pulls)([1], [2], sweep, **asked)
+    drawn = pipeline([1], [2], sweep, **pulls, **asked)
+    assert torch.equal(stored.rgb, drawn.rgb)
+    assert not torch.equal(pipeline([1], [2], sweep, **asked).rgb, drawn.rgb)
+
+
 def test_half_precision_changes_little(pipeline: IvidPipeline) -> None:
     whole = pipeline([1], [2], [grid_3x9()[:1]], **STEPS).rgb.int()
     try:
@@ -185,6 +194,9 @@ def test_given_views_that_do_not_fit_are_refused(pipeline: IvidPipeline, given: 
             {"eta": 0.5, "first_sampler": "dpm++", "next_sampler": "unipc"},
             "eta is 0.5, which only the sampler ddim has.",
             id="eta",
+        ),
+        pytest.param(
+            {"rgb_pull": 1.5}, "rgb_pull is 1.5; it is a share of the way to the condition, from 0 to 1.", id="pull"
         ),
         pytest.param({"next_steps": 0}, "0 denoising steps; there must be at least 1 and at most 1000.", id="steps"),
     ],
