@@ -129,7 +129,8 @@ def unproject(cameras: Cameras, depth: Tensor, ring: int = 0) -> Tensor:
     local = grid.to(device) @ torch.linalg.inv(cameras.intrinsics).to(device).transpose(1, 2)[:, None]
     pose = cameras.cam_to_world.to(device)
     directions = local @ pose[:, None, :3, :3].transpose(2, 3)
-    return pose[:, None, None, :3, 3] + depth[..., None].to(torch.float64) * directions
+    points: Tensor = pose[:, None, None, :3, 3] + depth[..., None].to(torch.float64) * directions
+    return points
 
 
 def _faces(points: Tensor, height: int, width: int) -> Tensor:
