@@ -7,6 +7,8 @@ holds, a title says the numbers. What was declared but not measured is only outl
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from markupsafe import Markup
 
 from ..metrics.selfcheck import Cell, SelfCheck
@@ -32,11 +34,12 @@ STYLES = """
 """
 
 
-def matrix_svg(check: SelfCheck) -> Markup:
-    """The whole matrix, with rows and columns in the order of the declarations."""
-    rows = list(dict.fromkeys(cell.metric for cell in check.cells))
-    columns = list(dict.fromkeys(cell.corruption for cell in check.cells))
-    held = {(cell.metric, cell.corruption): cell for cell in check.cells}
+def matrix_svg(check: SelfCheck, corruptions: Collection[str] | None = None) -> Markup:
+    """The matrix, or its columns of these `corruptions`, with rows and columns in the order of the declarations."""
+    cells = [cell for cell in check.cells if corruptions is None or cell.corruption in corruptions]
+    rows = list(dict.fromkeys(cell.metric for cell in cells))
+    columns = list(dict.fromkeys(cell.corruption for cell in cells))
+    held = {(cell.metric, cell.corruption): cell for cell in cells}
     titles = check.titles
     left = 12 + max((text_width(titles.get(row, row), LABEL) for row in rows), default=0.0)
     # slanted heads reach up by the sine of the slant and to the right by its cosine

@@ -8,7 +8,7 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
-from ..metrics.selfcheck import SelfCheck
+from ..metrics.selfcheck import SET_CORRUPTIONS, SelfCheck
 from ..scenes.corruptions import CORRUPTIONS
 from ..scenes.files import atomic_write
 from .response_matrix import describe, matrix_svg
@@ -25,14 +25,20 @@ def write_selfcheck(check: SelfCheck, path: Path) -> Path:
     folder = resources.files("viewsweep.reports") / "templates"
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     template = environment.from_string((folder / "selfcheck.html.j2").read_text(encoding="utf-8"))
+    sweeps, sets = (
+        matrix_svg(check, names) if any(cell.corruption in names for cell in check.cells) else None
+        for names in (CORRUPTIONS, SET_CORRUPTIONS)
+    )
     broken = [describe(cell) for cell in check.cells if cell.ok is False]
     page = template.render(
         css=Markup((folder / "report.css").read_text(encoding="utf-8")),
         check=check,
-        matrix=matrix_svg(check),
+        sweeps=sweeps,
+        sets=sets,
         broken=broken,
         judged=sum(cell.ok is not None for cell in check.cells) + len(check.calibrations),
-        corruptions=list(CORRUPTIONS.values()),
+        corruptions=[CORRUPTIONS[name] for name in check.plan.corruptions],
+        set_corruptions=[SET_CORRUPTIONS[name] for name in check.plan.sets] if sets else [],
     )
     atomic_write(path, page.encode())
     return path

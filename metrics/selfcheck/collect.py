@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -17,36 +17,16 @@ import torch
 from ..base import SceneMetric
 from ..features import Features
 from ..feeding import definitions_of, make
-from ..result import Definition
 from ..set_metric import SetMetric
 from ..tabletop_network import load_tabletop_network
 from .measure import Measured, measure_task
-from .plan import CLEAN, Plan, tasks
+from .plan import Plan, tasks
+from .sets import Rendered, judged_on_sets, measure_sets, picture_tasks, render_pictures
+from .table import Table
 
-__all__ = ["Table", "collect", "metric_table"]
-
-Subject = tuple[str, int]
+__all__ = ["collect", "metric_table"]
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-
-
-@dataclass
-class Table:
-    """Every value: metric id, then corruption, then level (0 = clean), then subject.
-
-    For metrics of sets the "subjects" are the sets without one subject each, as in the jackknife.
-
-    Args:
-        values: the table.
-        definitions: of all ids that were measured.
-        bounds: range of each id, where the metric states one.
-        reasons: why an id has no values at all, where none was measured.
-    """
-
-    values: dict[str, dict[str, dict[int, dict[Subject, float]]]]
-    definitions: dict[str, Definition]
-    bounds: dict[str, tuple[float, float]] = field(default_factory=dict)
-    reasons: dict[str, str] = field(default_factory=dict)
 
 
 def collect(
@@ -55,28 +35,33 @@ def collect(
     *,
     workers: int | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
-) -> list[Measured]:
-    """Draw and measure everything of `plan`; the same numbers with any number of workers."""
-    work = tasks(plan)
+) -> tuple[list[Measured], list[Rendered]]:
+    """Draw and measure everything of `plan`; the same numbers with any number of workers.
+
+    Returns:
+        What was measured of sweeps, and the pictures that sets are put together from.
+    """
+    work: list[Callable[[], list[Measured] | Rendered]]
+    work = [partial(measure_task, plan, task, catalogue) for task in tasks(plan)]
+    if plan.sets and judged_on_sets(plan, catalogue):
+        work += [partial(render_pictures, pictures, plan.size) for pictures in picture_tasks(plan)]
     workers = min(workers or os.cpu_count() or 1, len(work))
-    found: list[Measured] = []
+    found: list[list[Measured] | Rendered] = []
     if workers == 1:
-        threads = torch.get_num_threads()
-        _start()
-        try:
+        with one_thread():
             for done, task in enumerate(work):
-                found += measure_task(plan, task, catalogue)
+                found.append(task())
                 progress(done + 1, len(work))
-        finally:
-            torch.set_num_threads(threads)
     else:
         context = multiprocessing.get_context("spawn")  # a fork of a process with torch threads hangs
         with _one_thread_each(), ProcessPoolExecutor(workers, mp_context=context, initializer=_start) as pool:
-            waiting = [pool.submit(measure_task, plan, task, catalogue) for task in work]
+            waiting = [pool.submit(task) for task in work]
             for done, future in enumerate(waiting):
-                found += future.result()
+                found.append(future.result())
                 progress(done + 1, len(work))
-    return sorted(found, key=lambda one: (one.kind, one.seed, one.corruption, one.level))
+    measured = [one for part in found if not isinstance(part, Rendered) for one in part]
+    ordered = sorted(measured, key=lambda one: (one.kind, one.seed, one.corruption, one.level))
+    return ordered, [part for part in found if isinstance(part, Rendered)]
 
 
 @contextmanager
@@ -94,11 +79,24 @@ def _one_thread_each() -> Iterator[None]:
                 os.environ[name] = value
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """This process computes on one thread within."""
+    threads = torch.get_num_threads()
+    _start()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
 def _start() -> None:
     torch.set_num_threads(1)  # sums are split by thread; one makes the same bits everywhere
 
 
-def metric_table(plan: Plan, found: Sequence[Measured], catalogue: dict[str, type[Any]]) -> Table:
+def metric_table(
+    plan: Plan, found: Sequence[Measured], rendered: Sequence[Rendered], catalogue: dict[str, type[Any]]
+) -> Table:
     """What was measured, with the metrics of sets computed from the pictures' features."""
     network = load_tabletop_network().name
     table = Table(defaultdict(lambda: defaultdict(lambda: defaultdict(dict))), {})
@@ -115,16 +113,20 @@ def metric_table(plan: Plan, found: Sequence[Measured], catalogue: dict[str, typ
         if issubclass(kind, SceneMetric):
             table.bounds |= dict(zip(meant, itertools.cycle(kind._bounds), strict=False))
         if issubclass(kind, SetMetric):
-            _measure_sets(table, plan, kind, network, found, fake)
+            _measure_sweeps(table, plan, kind, network, found, fake)
+    if rendered:
+        with one_thread():
+            measure_sets(table, plan, rendered, catalogue)
     for key in list(table.reasons):
         if key in table.values:
             del table.reasons[key]
     return table
 
 
-def _measure_sets(
+def _measure_sweeps(
     table: Table, plan: Plan, kind: type[Any], network: str, found: Sequence[Measured], fake: Sequence[Measured]
 ) -> None:
+    """A metric of sets on the pictures of all sweeps together."""
     reference = Features.cat([one.features for one in found if one.seed >= plan.seeds and one.features is not None])
     subjects = sorted({(one.kind, one.seed) for one in fake})
     for corruption, level in sorted({(one.corruption, one.level) for one in fake}):
@@ -138,8 +140,3 @@ def _measure_sets(
         for key, values in metric.left_out().items():
             # each group holds one subject, for there are fewer subjects than groups
             table.values[key][corruption][level] = {("without", k): value for k, value in enumerate(values)}
-
-
-def clean_levels(table: Table, key: str, corruption: str) -> dict[int, dict[Subject, float]]:
-    """The values of `key` by level of `corruption`, the clean ones as level 0."""
-    return {0: table.values[key][CLEAN][0], **table.values[key][corruption]}

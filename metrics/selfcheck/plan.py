@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ...scenes.corruptions import CORRUPTIONS
+from ...scenes.corruptions import CORRUPTIONS, Corruption
 from ...scenes.tabletop import SUBJECTS
+from .set_corruptions import SET_CORRUPTIONS, HonestSet, SetCorruption
 
 __all__ = ["CLEAN", "FULL", "QUICK", "Plan", "Task", "tasks"]
 
@@ -31,7 +32,9 @@ class Plan:
         costly: metrics that take seconds a scene, each with the corruptions it is measured on and
             the subjects it is measured with.
         metrics: stems of the metrics to measure; empty = all.
-        corruptions: which corruptions are applied.
+        corruptions: which corruptions are applied to sweeps.
+        sets: which corruptions are applied to sets of single pictures.
+        per_class: scenes of each class in such a set, and reference pictures of each class.
     """
 
     name: str
@@ -44,6 +47,13 @@ class Plan:
     costly: dict[str, tuple[tuple[str, ...], tuple[str, ...]]]
     metrics: tuple[str, ...] = ()
     corruptions: tuple[str, ...] = tuple(CORRUPTIONS)
+    sets: tuple[str, ...] = tuple(SET_CORRUPTIONS)
+    per_class: int = 16
+
+    @property
+    def honest_set(self) -> HonestSet:
+        """The set of single pictures that `sets` are applied to."""
+        return HonestSet(self.per_class)
 
     def with_metrics(self, names: Sequence[str]) -> Plan:
         """The same plan with some of the metrics only."""
@@ -58,6 +68,13 @@ class Plan:
         if self.levels > last:
             return list(range(last + 1))
         return sorted({last - round(k * last / self.levels) for k in range(self.levels)})
+
+    def chosen_of(self, corruption: Corruption | SetCorruption) -> list[int]:
+        """Which levels of `corruption` are applied, by position."""
+        chosen = self.chosen(corruption.levels)
+        if corruption.control and self.levels < len(corruption.levels):
+            return chosen[-1:]  # of a control the effect counts, not its course
+        return chosen
 
     def measured(self, metric: str, kind: str, corruption: str, seed: int) -> bool:
         """Whether `metric` is measured on this subject under this corruption."""
@@ -85,10 +102,7 @@ def tasks(plan: Plan) -> list[Task]:
     for kind in plan.subjects:
         for seed in range(plan.seeds):
             for name in plan.corruptions:
-                chosen = plan.chosen(CORRUPTIONS[name].levels)
-                if CORRUPTIONS[name].control and plan.levels < len(CORRUPTIONS[name].levels):
-                    chosen = chosen[-1:]  # of a control the effect counts, not its course
-                found.append(Task(kind, seed, name, tuple(chosen)))
+                found.append(Task(kind, seed, name, tuple(plan.chosen_of(CORRUPTIONS[name]))))
             found.append(Task(kind, seed, CLEAN, ()))
         for seed in range(plan.seeds, plan.seeds + plan.reference_seeds):
             found.append(Task(kind, seed, CLEAN, ()))
@@ -115,6 +129,7 @@ QUICK = Plan(
         "epipolar_error": (MATCHED, ("textured", "thin", "repetitive")),
         "parallax_error": (MATCHED, ("textured", "thin", "repetitive")),
     },
+    per_class=7,  # of 10 classes; FID takes more scenes than the features have dimensions, 64
 )
 
 FULL = Plan(

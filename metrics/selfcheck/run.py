@@ -12,6 +12,7 @@ from ...scenes.errors import UnknownName
 from .collect import collect, metric_table
 from .matrix import MATRIX
 from .plan import FULL, Plan
+from .set_corruptions import SET_CORRUPTIONS
 from .verdict import Calibration, Cell, calibrations, judge
 
 __all__ = ["SelfCheck", "run_selfcheck"]
@@ -94,11 +95,10 @@ def run_selfcheck(
             raise UnknownName("metric", name, catalogue)
     plan = plan.with_metrics(metrics)
     start = time.monotonic()
-    found = collect(plan, catalogue, workers=workers, progress=progress)
-    table = metric_table(plan, found, catalogue)
+    found, rendered = collect(plan, catalogue, workers=workers, progress=progress)
+    table = metric_table(plan, found, rendered, catalogue)
     titles = {name: entry.title for name, entry in table.definitions.items()}
-    titles |= {name: corruption.title for name, corruption in CORRUPTIONS.items()}
+    titles |= {name: corruption.title for name, corruption in (CORRUPTIONS | SET_CORRUPTIONS).items()}
     unmeasured = {name: table.reasons[name] for name in MATRIX if name in table.reasons}
-    return SelfCheck(
-        plan, judge(table, plan.corruptions), calibrations(table), titles, unmeasured, time.monotonic() - start
-    )
+    cells = judge(table, (*plan.corruptions, *plan.sets))
+    return SelfCheck(plan, cells, calibrations(table), titles, unmeasured, time.monotonic() - start)

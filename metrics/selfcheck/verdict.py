@@ -9,9 +9,10 @@ from typing import Any
 
 from ...scenes.corruptions import CORRUPTIONS
 from .. import statistics
-from .collect import Table, clean_levels
 from .judge import auroc, kendall_tau, mean_effect
-from .matrix import MATRIX, Expectation, expectation
+from .matrix import LOWERED, MATRIX, Expectation, expectation
+from .set_corruptions import SET_CORRUPTIONS
+from .table import Table, clean_levels
 
 __all__ = ["CALIBRATED", "Calibration", "Cell", "calibrations", "judge"]
 
@@ -72,14 +73,19 @@ class Calibration:
         return abs(self.measured - self.injected) <= LARGEST_MISS * self.injected
 
 
-def judge(table: Table, corruptions: Sequence[str] = tuple(CORRUPTIONS)) -> list[Cell]:
-    """A cell for every declared metric under every corruption."""
+def judge(table: Table, corruptions: Sequence[str] = (*CORRUPTIONS, *SET_CORRUPTIONS)) -> list[Cell]:
+    """A cell for every metric under every corruption for which the matrix has one."""
     cells = []
-    for metric in MATRIX:
+    for metric, declared in MATRIX.items():
         if metric not in table.values:
             continue
-        smallest = _smallest_detected(table, metric)
-        cells += [_cell(table, metric, corruption, smallest) for corruption in corruptions]
+        # effects on sweeps and on sets of single pictures cannot be compared
+        smallest = {of_sets: _smallest_detected(table, metric, of_sets) for of_sets in (False, True)}
+        cells += [
+            _cell(table, metric, corruption, smallest[corruption in SET_CORRUPTIONS])
+            for corruption in corruptions
+            if corruption in declared
+        ]
     return cells
 
 
@@ -123,9 +129,11 @@ def _cell(table: Table, metric: str, corruption: str, smallest: float | None) ->
     return Cell(metric, corruption, declared.kind, declared.level, shown, tau, separated, effect, allowed, ok, reason)
 
 
-def _smallest_detected(table: Table, metric: str) -> float | None:
+def _smallest_detected(table: Table, metric: str, of_sets: bool) -> float | None:
     effects = []
     for corruption, declared in MATRIX[metric].items():
+        if (corruption in SET_CORRUPTIONS) != of_sets:
+            continue
         levels = _badness(table, metric, corruption, declared.spared)
         if declared.kind == "fires" and len(levels) > 1:
             effects.append(_effect(levels, _judged_level(declared, list(levels))))
@@ -159,7 +167,7 @@ def _effect(levels: Mapping[int, Mapping[tuple[str, int], float]], level: int) -
 
 
 def _sign(table: Table, metric: str) -> float:
-    return -1.0 if table.definitions[metric].higher_is_better else 1.0
+    return -1.0 if table.definitions[metric].higher_is_better or metric in LOWERED else 1.0
 
 
 def _worst(table: Table, metric: str, seen: float) -> float:
@@ -167,5 +175,5 @@ def _worst(table: Table, metric: str, seen: float) -> float:
     if metric not in table.bounds:
         return math.inf
     low, high = table.bounds[metric]
-    worst = -low if table.definitions[metric].higher_is_better else high
+    worst = -low if _sign(table, metric) < 0 else high
     return worst if seen >= worst - 1e-12 else math.inf
