@@ -92,7 +92,7 @@ def detect(scene: Scene) -> list[Keypoints]:
 
 
 @lru_cache(maxsize=64)  # a frozen sweep shows one picture again and again, a reversed one those of another scene
-def _sift(grey: bytes, width: int) -> tuple[Array, Array]:
+def _sift(grey: bytes, width: int) -> tuple[Array, npt.NDArray[np.float32]]:
     """Places [N, 2] and descriptors [N, 128] of a picture's keypoints that are not larger than `LARGEST`."""
     picture = np.frombuffer(grey, dtype=np.uint8).reshape(-1, width)
     sift = cv2.SIFT_create(  # type: ignore[attr-defined]
