@@ -3,11 +3,13 @@
 One row a metric id, one column a corruption. A cell is
 
     1..9   fires: badness rises with severity, and subjects at this level of the corruption (and
-           beyond) are told from clean ones; letters behind it name kinds of subjects on which it
-           cannot: s symmetric (turned, they look the same), p plain (nothing to compare)
+           beyond) are told from clean ones
     b      blind: no claim that it sees this, by design; the report shows what it does see
     o      must not fire: any change stays below that of the gentlest corruption it detects
     .      not judged: neither promised nor forbidden
+
+Letters behind a cell name kinds of subjects it does not hold for: s symmetric (turned, they look the
+same), p plain (nothing to compare), t thin, r repetitive (COLMAP finds one of several cameras by chance).
 
 Levels are those of `scenes.corruptions`, counted from 1. What a metric sees or is blind to follows from
 its definition; from which level on was read off one full run, as the gentlest level that met the bars
@@ -37,7 +39,7 @@ class Expectation:
     Args:
         kind: fires, blind, silent (must not fire) or open (not judged).
         level: from which level on it must tell corrupted from clean; fires only.
-        spared: kinds of subjects it is not held to; fires only.
+        spared: kinds of subjects it is not held to.
     """
 
     kind: Kind
@@ -163,8 +165,8 @@ loop_psnr                          o        o       o          .          o     
 loop_drop_db                       o        o       o          .          o        o
 janus[tabletop]                    o        o       o          o          o        .
 janus_pixels                       o        o       o          o          o        o
-rotation_error_deg                 .        o       .          .          .        .
-adjacent_rotation_error_deg        .        o       .          .          .        .
+rotation_error_deg                 .       or       .          .          .        .
+adjacent_rotation_error_deg        .       or       .          .          .        .
 holdout_psnr                       o        o       .          .          .        .
 holdout_mse                        o        o       .          .          .        .
 nfs                                o        o       o          o          o        4
@@ -212,7 +214,7 @@ def parse(text: str) -> dict[str, dict[str, Expectation]]:
 def _expectation(cell: str) -> Expectation:
     if cell[0].isdigit():
         return Expectation("fires", int(cell[0]), tuple(SPARED[letter] for letter in cell[1:]))
-    return Expectation(KINDS[cell])
+    return Expectation(KINDS[cell[0]], spared=tuple(SPARED[letter] for letter in cell[1:]))
 
 
 def _joined(*texts: str) -> dict[str, dict[str, Expectation]]:
