@@ -24,7 +24,7 @@ from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -167,10 +167,10 @@ def _decoded(files: Sequence[Path], workers: int, ahead: int, broken: list[str])
 
 
 def _of_any_size(network: PreparingNetwork, batch: Sequence[Picture]) -> Features:
-    """Each picture resized by itself, all computed at once."""
-    images = [torch.from_numpy(picture)[None] for picture in batch]
-    prepared = torch.cat([network.prepare(image) for image in images])
-    return replace(network.compute(prepared), sharpness=torch.cat([sharpness(image) for image in images]))
+    """Neighbours of equal size resized together, all computed at once."""
+    stacks = [torch.from_numpy(np.stack(list(alike))) for _, alike in groupby(batch, key=lambda picture: picture.shape)]
+    prepared = torch.cat([network.prepare(images) for images in stacks])
+    return replace(network.compute(prepared), sharpness=torch.cat([sharpness(images) for images in stacks]))
 
 
 def _of_one_size(pictures: Iterator[Picture], batch_size: int) -> Iterator[list[Picture]]:
