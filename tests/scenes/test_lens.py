@@ -28,10 +28,10 @@ def opencv_pixels(lens: Lens, points: np.ndarray) -> np.ndarray:
     """Where OpenCV projects points of the plane z = 1, in our pixel coordinates."""
     matrix = np.array([[lens.fx, 0, lens.cx - 0.5], [0, lens.fy, lens.cy - 0.5], [0, 0, 1]])
     if lens.kind == "fisheye":
-        coefficients = np.array([*lens.coefficients, 0, 0, 0, 0])[:4]
+        coefficients = np.array([*lens.coefficients, 0.0, 0, 0, 0])[:4]  # of whole numbers OpenCV reads half
         return cv2.fisheye.distortPoints(points[:, None], matrix, coefficients)[:, 0] + 0.5
     world = np.concatenate([points, np.ones((len(points), 1))], 1)
-    coefficients = np.array([*lens.coefficients, 0, 0, 0, 0])
+    coefficients = np.array([*lens.coefficients, 0.0, 0, 0, 0])
     coefficients = coefficients[: 5 if len(lens.coefficients) <= 5 else 8]
     return cv2.projectPoints(world, np.zeros(3), np.zeros(3), matrix, coefficients)[0][:, 0] + 0.5
 
