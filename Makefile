@@ -10,11 +10,12 @@ RUN    := $(VENV)/bin
 demo: setup  ## Run the demo protocol on all shipped methods and write runs/demo/report.html
 	$(RUN)/viewsweep run tabletop64-demo --out runs/demo
 
-test: setup check  ## Style, types and all tests that need neither GPU nor downloads
+test: setup check  ## Style, types, all tests that need neither GPU nor downloads, and the quick self-check
 	OMP_NUM_THREADS=1 $(RUN)/python -m pytest -n auto --dist loadfile -m "not gpu and not weights and not slow"
-
-selfcheck: setup  ## Prove that each metric sees what it claims to see, in minutes
 	$(RUN)/viewsweep selfcheck --quick
+
+selfcheck: setup  ## Prove in half an hour that each metric sees what it claims to see
+	$(RUN)/viewsweep selfcheck
 
 check: setup
 	$(RUN)/ruff check .
