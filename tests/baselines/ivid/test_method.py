@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from viewsweep.baselines.ivid.method import DEFAULTS, IvidGenerator, load_pipeline
+from viewsweep.baselines.ivid.method import DEFAULTS, FAST, IvidGenerator, load_pipeline, load_small
 from viewsweep.baselines.ivid.pipeline import IvidPipeline
 from viewsweep.baselines.ivid.sampling import ddim_scheduler
 from viewsweep.scenes import Scene, load_scene, save_scene, sweep360, tabletop
@@ -241,3 +241,9 @@ def test_folder_without_a_pipeline_is_named(tmp_path: Path) -> None:
         f"{tmp_path}: there is no model_index.json, so this is no pipeline folder. "
         "Train one with `viewsweep train ivid --config small --out DIR` and give DIR/pipeline."
     )
+
+
+def test_shipped_model_is_sampled_with_the_fast_settings() -> None:
+    info = load_small().info()
+    assert (info.name, info.version, info.native_size, info.classes) == ("ivid-small", "2", 64, tabletop.CLASSES)
+    assert {name: info.details[name] for name in FAST} == FAST
