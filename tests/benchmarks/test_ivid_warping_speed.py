@@ -45,7 +45,8 @@ def timed(function: Callable[..., Any], taken: list[float]) -> Callable[..., Any
     [
         pytest.param({}, id="as shipped"),
         pytest.param(
-            {"first_sampler": "unipc", "next_sampler": "unipc", "first_steps": 12, "next_steps": 6}, id="in six steps"
+            {"first_sampler": "unipc", "next_sampler": "unipc", "grid": "trailing", "first_steps": 12, "next_steps": 6},
+            id="in six steps",
         ),
     ],
 )
