@@ -1,0 +1,59 @@
+"""The verbs that check: the metrics on this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .options import Json, Offline, Quiet, apply_offline, split_names
+from .output import print_json
+
+__all__ = ["selfcheck"]
+
+
+def selfcheck(
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Fewer objects and levels: minutes, not half an hour.")
+    ] = False,
+    metrics: Annotated[str, typer.Option(help="Names separated by commas; all without.", show_default=False)] = "",
+    html: Annotated[Path | None, typer.Option(help="Write the response matrix as a page.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes; the numbers do not depend on it.", show_default="cores")
+    ] = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+    offline: Offline = False,
+) -> None:
+    """Prove on this machine that each metric sees what it claims to see, and nothing else."""
+    apply_offline(offline)
+    from ..metrics.selfcheck import FULL, QUICK, run_selfcheck
+    from ..scenes.errors import ChecksFailed
+    from ..scenes.files import make_folder
+
+    if html is not None:
+        make_folder(html.absolute().parent)  # not after half an hour
+
+    def progress(done: int, total: int) -> None:
+        if not quiet and (done % 20 == 0 or done == total):
+            typer.echo(f"selfcheck: {done} of {total} tasks", err=True)
+
+    check = run_selfcheck(QUICK if quick else FULL, metrics=split_names(metrics), workers=workers, progress=progress)
+    if html is not None:
+        from ..reports.selfcheck_page import write_selfcheck
+
+        write_selfcheck(check, html)
+    if as_json:
+        print_json(check.to_json())
+    else:
+        for fault in check.faults:
+            typer.echo(f"✗ {fault}")
+        for name, reason in check.unmeasured.items():
+            typer.echo(f"- {name} was not measured: {reason}")
+        typer.echo(f"Declarations that hold: {check.held}; that do not: {len(check.faults)} ({check.seconds:.0f} s).")
+        if html is not None:
+            typer.echo(f"Matrix: {html}")
+    if check.faults:
+        what = "1 declaration does" if len(check.faults) == 1 else f"{len(check.faults)} declarations do"
+        raise ChecksFailed(f"{what} not hold on this machine.")

@@ -1,0 +1,79 @@
+"""The verbs that make weights: training, and conversion of weights a method's authors published."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .options import Device, Offline, apply_offline
+
+__all__ = ["convert", "train"]
+
+TRAINERS = {
+    "ivid": "viewsweep.baselines.ivid.train:train",
+    "ivid-upsampler": "viewsweep.baselines.ivid.upsampler_train:train",
+    "tabletop-network": "viewsweep.metrics.train_network:train",
+}
+"""What can be trained, and the function that does: train(config, out, *, steps, device, data, log)."""
+
+CONVERTERS = {"ivid": "viewsweep.baselines.ivid.convert:convert"}
+"""Whose weights can be converted, and the function that does: convert(files, out, *, half, size, log)."""
+
+
+def train(
+    what: Annotated[str, typer.Argument(help=f"One of {', '.join(TRAINERS)}.")],
+    out: Annotated[
+        Path, typer.Option(help="Folder for weights, checkpoints and logs; a generator's training resumes from it.")
+    ],
+    config: Annotated[str, typer.Option(help="Size or recipe.", envvar="VIEWSWEEP_CONFIG")] = "small",
+    steps: Annotated[int | None, typer.Option(help="Another number of steps.", min=1)] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="What `prepare` wrote; or a folder for rendered views, to share them between trainings."),
+    ] = None,
+    batch: Annotated[int | None, typer.Option(help="Another number of pictures a step.", min=1)] = None,
+    accumulate: Annotated[
+        int | None, typer.Option(help="Parts a batch is split into where memory is short.", min=1)
+    ] = None,
+    precision: Annotated[str | None, typer.Option(help="bf16, fp16 or no.", show_default="the recipe's")] = None,
+    device: Device = "cpu",
+    offline: Offline = False,
+) -> None:
+    """Train a generator, which resumes after a kill, or the feature network."""
+    apply_offline(offline)
+    from ..benchmark.registry import check_device
+    from ..scenes.errors import UnknownName, UserError
+
+    if what not in TRAINERS:
+        raise UnknownName("training", what, TRAINERS)
+    check_device(device)
+    asked = {"batch": batch, "accumulate": accumulate, "precision": precision}
+    changes = {name: value for name, value in asked.items() if value is not None}
+    if changes and not what.startswith("ivid"):
+        raise UserError(f"--{next(iter(changes))} is an option of `train ivid`; {what} has its own recipe.")
+    module, _, function = TRAINERS[what].partition(":")
+    trainer: Callable[..., None] = getattr(importlib.import_module(module), function)
+    trainer(config, out, steps=steps, device=device, data=data, log=lambda line: typer.echo(line, err=True), **changes)
+
+
+def convert(
+    what: Annotated[str, typer.Argument(metavar="METHOD", help=f"One of {', '.join(CONVERTERS)}.")],
+    checkpoints: Annotated[list[Path], typer.Argument(metavar="CHECKPOINT...", help="Files its authors published.")],
+    out: Annotated[Path, typer.Option(help="Pipeline folder; parts that are there already stay.")],
+    half: Annotated[bool, typer.Option("--half", help="Store half precision.")] = False,
+    size: Annotated[int | None, typer.Option(help="Size of the pictures.", min=1, show_default="the authors'")] = None,
+    offline: Offline = False,
+) -> None:
+    """Bring in weights a method's authors published; nothing but plain tensors is opened."""
+    apply_offline(offline)
+    from ..scenes.errors import UnknownName
+
+    if what not in CONVERTERS:
+        raise UnknownName("converter", what, CONVERTERS)
+    module, _, function = CONVERTERS[what].partition(":")
+    converter: Callable[..., None] = getattr(importlib.import_module(module), function)
+    converter(checkpoints, out, half=half, size=size, log=typer.echo)
