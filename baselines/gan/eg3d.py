@@ -4,27 +4,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F  # noqa: N812
 
+from .arguments import arguments
 from .backbone import Backbone
 from .background import SkyBackground
-from .base import Drawn, GanGenerator, Patch, SceneState, Views
+from .base import Drawn, Patch, SceneState, Views
 from .decoder import PlaneDecoder, widened_sigmoid
 from .mapping import MappingNetwork
 from .rendering import Marching, rays_of, render
 from .superresolution import SuperResolution
-from .triplane import Planes, sample_planes
+from .triplane import Planes
+from .triplane_generator import TriplaneGenerator
 
 __all__ = ["EG3DGenerator"]
 
 DENSITY_SHIFT = -1.0  # density = softplus(raw - 1), so that a new network starts nearly transparent
 
 
-class EG3DGenerator(GanGenerator):
+class EG3DGenerator(TriplaneGenerator):
     """EG3D's generator.
 
     Args:
@@ -82,33 +83,9 @@ class EG3DGenerator(GanGenerator):
         noise: bool = False,
         late: bool = False,
     ) -> None:
+        settings = arguments(locals())
         super().__init__()
-        self.settings: dict[str, Any] = {
-            "size": size,
-            "neural": neural,
-            "widths": list(widths),
-            "upper": list(upper),
-            "start": start,
-            "near": near,
-            "far": far,
-            "channels": channels,
-            "features": features,
-            "hidden": hidden,
-            "coarse": coarse,
-            "fine": fine,
-            "box": box,
-            "bound": bound,
-            "latent_size": latent_size,
-            "latent": latent,
-            "layers": layers,
-            "classes": classes,
-            "pose": pose,
-            "pose_scale": pose_scale,
-            "planes": planes,
-            "background": background,
-            "noise": noise,
-            "late": late,
-        }
+        self.settings = settings
         self.size, self.neural, self.box = size, neural, box
         self.latent_size, self.classes, self.takes_pose = latent_size, classes, pose
         self.planes, self.background = planes, background
@@ -131,20 +108,6 @@ class EG3DGenerator(GanGenerator):
             smooth=True,
         )
 
-    def map(self, z: Tensor, label: Tensor | None = None, pose: Tensor | None = None) -> Tensor:
-        """Latents [N, latent] of z [N, latent_size], classes [N] and conditioning poses [N, 25]."""
-        latents: Tensor = self.mapping(z, label, pose)
-        return latents
-
-    def truncate(self, latents: Tensor, psi: float) -> Tensor:
-        """Latents [N, latent] moved towards their running mean."""
-        return self.mapping.truncate(latents, psi)
-
-    def scene(self, latents: Tensor) -> SceneState:
-        """Tri-planes [N, 3, C, R, R], float32, and the latents that style sky and super-resolution."""
-        painted: Tensor = self.backbone(latents).float()
-        return {"planes": painted.unflatten(1, (3, -1)), "latents": latents}
-
     def draw(
         self,
         scene: SceneState,
@@ -165,7 +128,7 @@ class EG3DGenerator(GanGenerator):
         rays = rays_of(views, self.neural, self.neural)
         latents = scene["latents"].expand(len(views), -1)
         rendered = render(
-            lambda points, _: self._field(scene["planes"], points),
+            lambda points, _: self.field(scene["planes"], points),
             rays,
             self.marching,
             generator=generator,
@@ -183,19 +146,6 @@ class EG3DGenerator(GanGenerator):
             raw=features[:, :3].float(),
             points=rendered.points,
         )
-
-    def density(self, scene: SceneState, points: Tensor) -> Tensor:
-        """Densities [N, P] at world points [N, P, 3]; zero outside the bounding sphere."""
-        raw, _ = self._field(scene["planes"], points)
-        found = F.softplus(raw + DENSITY_SHIFT)
-        if self.marching.bound is None:
-            return found
-        return torch.where(points.norm(dim=-1) <= self.marching.bound, found, torch.zeros_like(found))
-
-    def _field(self, planes: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
-        """Raw densities [N, ...] and features [N, ..., C] at points [N, ..., 3]."""
-        found: tuple[Tensor, Tensor] = self.decoder(sample_planes(planes, points, box=self.box, axes=self.planes))
-        return found
 
     def _behind(self, latents: Tensor, directions: Tensor) -> Tensor | None:
         """The features of rays [N, R, 3] that meet nothing."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 
+from .arguments import arguments
 from .base import GanDiscriminator, Patch, Verdict
 from .discriminator_blocks import Down, Head, ResidualBlock, stem
 from .mapping import Condition
@@ -44,25 +46,15 @@ class EG3DDiscriminator(GanDiscriminator):
         group: int = 4,
         down: Down = "blur",
     ) -> None:
+        settings = arguments(locals())
         super().__init__()
-        self.settings = {
-            "size": size,
-            "widths": list(widths),
-            "channels": channels,
-            "stride": stride,
-            "classes": classes,
-            "pose": pose,
-            "pose_scale": pose_scale,
-            "embed": embed,
-            "group": group,
-            "down": down,
-        }
+        self.settings = settings
         self.classes, self.takes_pose = classes, pose
         if size // stride != 4 * 2 ** (len(widths) - 1):
             raise ValueError(f"{len(widths)} widths do not lead from {size // stride} to 4 by halving.")
         self.condition = Condition(classes, pose, pose_scale)
         self.stem = stem(channels, widths[0], stride)
-        self.blocks = nn.ModuleList(ResidualBlock(a, b, down=down) for a, b in zip(widths, widths[1:], strict=False))
+        self.blocks = nn.ModuleList(ResidualBlock(a, b, down=down) for a, b in pairwise(widths))
         self.head = Head(widths[-1], widths[-1], condition=self.condition.length, embed=embed, group=group)
 
     def forward(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
@@ -79,7 +81,7 @@ class MappingNetwork(nn.Module):
         inputs = latent_size + (width if self.embed is not None else 0)
         sizes = [inputs] + [width] * layers
         self.layers = nn.Sequential(
-            *(EqualLinear(a, b, rate=rate, activation="leaky_relu") for a, b in zip(sizes, sizes[1:], strict=False))
+            *(EqualLinear(a, b, rate=rate, activation="leaky_relu") for a, b in pairwise(sizes))
         )
         self.decay = decay
         self.register_buffer("mean", torch.zeros(width))

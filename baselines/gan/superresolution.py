@@ -1,4 +1,4 @@
-"""EG3D's super-resolution: from the volume-rendered feature picture to the final one (Chan et al. 2022, section 4.3)."""
+"""EG3D's super-resolution: from the volume-rendered features to the final picture (Chan et al. 2022, section 4.3)."""
 
 from __future__ import annotations
 
