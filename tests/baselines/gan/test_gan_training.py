@@ -1,0 +1,292 @@
+"""The training loop: it learns, it resumes bit for bit, it keeps what was best and writes what it promises."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+from viewsweep.baselines.gan import training
+from viewsweep.baselines.gan.base import (
+    Drawn,
+    GanDiscriminator,
+    GanGenerator,
+    Patch,
+    SceneState,
+    Verdict,
+    Views,
+)
+from viewsweep.baselines.gan.recipe import Recipe
+from viewsweep.baselines.gan.schedules import Fade
+from viewsweep.baselines.gan.training import Task, Trained, fit
+from viewsweep.scenes.cameras import Cameras
+from viewsweep.scenes.errors import UnreadableFile, UserError
+
+
+class ToyGenerator(GanGenerator):
+    """Each scene is one colour, which a linear layer makes of z; with noise of its own, as StyleGAN's layers have."""
+
+    takes_pose = True
+
+    def __init__(self, classes: int = 2) -> None:
+        super().__init__()
+        self.settings = {"classes": classes}
+        self.latent_size, self.classes = 4, classes
+        self.colour = torch.nn.Linear(4 + classes, 3)
+        self.mean: Tensor
+        self.register_buffer("mean", torch.zeros(4 + classes))
+
+    def map(self, z: Tensor, label: Tensor | None = None, pose: Tensor | None = None) -> Tensor:
+        assert label is not None
+        assert pose is not None
+        latents = torch.cat([z, torch.nn.functional.one_hot(label, self.classes).float()], 1)
+        if self.training:
+            self.mean.lerp_(latents.mean(0), 0.01)
+        return latents
+
+    def truncate(self, latents: Tensor, psi: float) -> Tensor:
+        return self.mean.lerp(latents, psi)
+
+    def scene(self, latents: Tensor) -> SceneState:
+        colour = self.colour(latents)
+        return {"colour": colour + 0.01 * torch.randn_like(colour) if self.training else colour}
+
+    def draw(
+        self,
+        scene: SceneState,
+        views: Views,
+        size: int,
+        *,
+        patch: Patch | None = None,
+        generator: torch.Generator | None = None,
+        density_noise: float = 0.0,
+    ) -> Drawn:
+        rgb = scene["colour"].expand(len(views), 3)[:, :, None, None].expand(-1, -1, size, size)
+        if generator is not None:
+            rgb = rgb + 0.01 * torch.rand(rgb.shape, generator=generator)
+        depth = torch.full((len(views), size, size), 1.6)
+        return Drawn(rgb, depth, torch.ones_like(depth), rgb[:, :, ::2, ::2], len(views) * size * size)
+
+    def density(self, scene: SceneState, points: Tensor) -> Tensor:
+        return points.square().sum(-1) * scene["colour"].square().sum(1)[:, None]
+
+
+class ToyDiscriminator(GanDiscriminator):
+    """A few layers on pictures, class and pose."""
+
+    takes_pose = True
+
+    def __init__(self, classes: int = 2) -> None:
+        super().__init__()
+        self.settings = {"classes": classes}
+        self.classes = classes
+        self.layers = torch.nn.Sequential(
+            torch.nn.Linear(6 + classes + 25, 16), torch.nn.LeakyReLU(0.2), torch.nn.Linear(16, 1)
+        )
+
+    def forward(
+        self,
+        pictures: Tensor,
+        label: Tensor | None = None,
+        pose: Tensor | None = None,
+        *,
+        patch: Patch | None = None,
+        fade: float = 1.0,
+    ) -> Verdict:
+        assert label is not None
+        assert pose is not None
+        kinds = torch.nn.functional.one_hot(label, self.classes).float()
+        return Verdict(self.layers(torch.cat([pictures.mean((2, 3)), kinds, pose], 1))[:, 0])
+
+
+class ToyPictures:
+    """Class 0 is reddish, class 1 bluish."""
+
+    classes = ("red", "blue")
+    description = identity = "toy"
+
+    def __init__(self, count: int = 64, size: int = 8) -> None:
+        random = torch.Generator().manual_seed(0)
+        self.kind = torch.arange(count) % 2
+        colour = torch.tensor([[0.8, -0.5, -0.5], [-0.5, -0.5, 0.8]])[self.kind]
+        colour = colour + 0.15 * torch.randn(count, 3, generator=random)
+        self.rgb = colour[:, :, None, None].expand(-1, -1, size, size).contiguous()
+        self.views = Views.of(Cameras.orbit(torch.linspace(-3, 3, count), torch.full((count,), 0.2)))
+
+    def __len__(self) -> int:
+        return len(self.rgb)
+
+    def batch(self, index: Tensor) -> Tensor:
+        return self.rgb[index]
+
+    def labels(self, index: Tensor) -> Tensor:
+        return self.kind[index]
+
+
+RECIPE = Recipe(
+    size=8,
+    steps=12,
+    batch=8,
+    generator_rate=0.01,
+    discriminator_rate=0.01,
+    r1_every=3,
+    density_weight=0.25,
+    density_every=2,
+    density_points=8,
+    swap=Fade(1.0, 0.5, 10),
+    augment={"brightness": 0.1, "translation": 0.125},
+    quality_every=4,
+    quality_pictures=10,
+    patience=100,
+)
+
+
+@pytest.fixture(autouse=True)
+def marks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name, value in {"LOG_EVERY": 2, "SAVE_EVERY": 4, "SHEET_EVERY": 12}.items():
+        monkeypatch.setattr(training, name, value)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def redness(images: Tensor) -> float:
+    return -float(images[..., 0].float().mean())
+
+
+def task(**changes: object) -> Task:
+    torch.manual_seed(0)
+    made = Task("toy", ToyGenerator(), ToyDiscriminator(), ToyPictures(), redness)
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def run(out: Path, recipe: Recipe = RECIPE, **changes: object) -> Trained:
+    return fit(task(**changes), recipe, out, log=lambda line: None)
+
+
+def same(a: Trained, b: Trained) -> bool:
+    one, two = a.generator.state_dict(), b.generator.state_dict()
+    return all(torch.equal(one[name], two[name]) for name in one)
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_it_learns_the_colours_of_the_classes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "SAVE_EVERY", 400)
+    trained = run(tmp_path, replace(RECIPE, steps=400, augment={}, r1_every=4, ema=0.98), quality=None)
+    z = torch.randn(200, 4, generator=torch.Generator().manual_seed(1))
+    pose = torch.zeros(200, 25)
+    for kind, expected in enumerate(([0.8, -0.5, -0.5], [-0.5, -0.5, 0.8])):
+        latents = trained.generator.map(z, torch.full((200,), kind), pose)
+        mean = trained.generator.scene(latents)["colour"].mean(0)
+        torch.testing.assert_close(mean, torch.tensor(expected), rtol=0, atol=0.35)
+    assert trained.step == 400
+    assert trained.quality is None
+
+
+@pytest.mark.parametrize("fail_at", [1, 4, 5, 11])
+def test_interrupted_training_takes_the_steps_it_would_have_taken(tmp_path: Path, fail_at: int) -> None:
+    whole = run(tmp_path / "whole")
+
+    class Breaking(ToyPictures):
+        calls = 0
+
+        def batch(self, index: Tensor) -> Tensor:
+            if len(index) == RECIPE.batch:
+                Breaking.calls += 1
+                if Breaking.calls == fail_at:
+                    raise KeyboardInterrupt
+            return super().batch(index)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "broken", pictures=Breaking())
+    again = run(tmp_path / "broken")
+    assert same(whole, again)
+    for name in ("losses.csv", "quality.csv", "best.safetensors", "samples-000012.png"):
+        assert (tmp_path / "broken" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+def test_files_say_what_happened(tmp_path: Path) -> None:
+    lines: list[str] = []
+    trained = fit(task(), RECIPE, tmp_path, log=lines.append)
+    assert [row["step"] for row in rows(tmp_path / "losses.csv")] == ["2", "4", "6", "8", "10", "12"]
+    measured = {int(row["step"]): float(row["kid"]) for row in rows(tmp_path / "quality.csv")}
+    assert list(measured) == [4, 8, 12]
+    best = min(measured, key=lambda step: measured[step])
+    assert (trained.step, trained.quality) == (best, measured[best])
+    assert sum("best so far" in line for line in lines) >= 1
+    with Image.open(tmp_path / "samples-000012.png") as sheet:
+        assert sheet.size == (8 * 8, 2 * 2 * 8)  # two classes, colour above depth
+        assert np.asarray(sheet)[8:16].max() > 0
+
+
+def test_best_weights_are_those_of_the_best_measurement(tmp_path: Path) -> None:
+    """A measure that is lowest in the middle of the training brings back the weights of the middle."""
+    order = iter([3.0, 1.0, 2.0])
+    middle = run(tmp_path / "whole", quality=lambda images: next(order))
+    until = run(tmp_path / "until", replace(RECIPE, steps=8), quality=lambda images: 0.0 if len(images) else 1.0)
+    assert middle.step == 8
+    assert (tmp_path / "whole" / "best.safetensors").exists()
+    assert until.step == 4  # the first of equals
+
+
+def test_splitting_a_batch_changes_the_memory_not_what_is_learned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both halves teach: gradients of parts are weighted by their share of the batch."""
+    monkeypatch.setattr(training, "SAVE_EVERY", 300)
+    split = run(tmp_path / "split", replace(RECIPE, accumulate=2, steps=300), quality=None)
+    blue = split.generator.scene(split.generator.map(torch.zeros(1, 4), torch.tensor([1]), torch.zeros(1, 25)))
+    assert float(blue["colour"][0, 2] - blue["colour"][0, 0]) > 0.3
+
+
+@pytest.mark.parametrize("change", [{"gamma": 2.0}, {"seed": 1}, {"batch": 4}, {"swap": Fade(1.0, 0.6, 10)}])
+def test_checkpoint_of_another_recipe_is_refused(tmp_path: Path, change: dict[str, object]) -> None:
+    run(tmp_path)
+    before = (tmp_path / "checkpoint.pt").read_bytes()
+    with pytest.raises(UnreadableFile) as caught:
+        run(tmp_path, replace(RECIPE, **change))  # type: ignore[arg-type]
+    assert str(caught.value) == (
+        f"{tmp_path}/checkpoint.pt: this checkpoint belongs to another configuration. "
+        "Delete it to start over, or choose another --out."
+    )
+    assert (tmp_path / "checkpoint.pt").read_bytes() == before
+
+
+@pytest.mark.parametrize("damage", ["truncated", "empty", "text", "another file"])
+def test_damaged_checkpoint_is_refused(tmp_path: Path, damage: str) -> None:
+    run(tmp_path)
+    path = tmp_path / "checkpoint.pt"
+    if damage == "another file":
+        torch.save([1, 2, 3], path)
+    else:
+        content = path.read_bytes()
+        path.write_bytes({"truncated": content[: len(content) // 2], "empty": b"", "text": b"step 3\n"}[damage])
+    with pytest.raises(UnreadableFile) as caught:
+        run(tmp_path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert str(caught.value).endswith("Delete it to start over, or choose another --out.")
+
+
+def test_another_training_can_start_from_a_checkpoint(tmp_path: Path) -> None:
+    run(tmp_path / "first")
+    start = str(tmp_path / "first" / "checkpoint.pt")
+    lines: list[str] = []
+    changed = replace(RECIPE, steps=20, seed=7, start=start)
+    trained = fit(task(quality=None), changed, tmp_path / "second", log=lines.append)
+    assert lines[0] == f"toy: starting from step 12 of {start}"
+    assert trained.step == 20
+    with pytest.raises(UserError, match=r"nowhere\.pt: there is no checkpoint\. Give --start the checkpoint\.pt"):
+        run(tmp_path / "third", replace(RECIPE, start="nowhere.pt"))
+    with pytest.raises(UnreadableFile, match="this checkpoint holds other networks"):
+        run(tmp_path / "third", replace(changed), generator=ToyGenerator(classes=3))
