@@ -45,6 +45,7 @@ BUILT_IN = {
     "ivid-small": "viewsweep.baselines.ivid.method:load_small",
     "ivid-paper": "viewsweep.baselines.ivid.paper:load_paper",
     "ivid-fusion-small": "viewsweep.baselines.ivid.fusion_method:load_fusion_small",
+    "ivid-upsampled-small": "viewsweep.baselines.ivid.upsampler_method:load_small_upsampled",
     "ivid-fusion-paper": "viewsweep.baselines.ivid.fusion_method:load_fusion_paper",
 }
 

@@ -6,9 +6,13 @@ import hashlib
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import viewsweep
+from PIL import Image
+from torch.nn import functional as F  # noqa: N812
+from viewsweep.baselines.ivid.upsampler_method import load_small_upsampled
 from viewsweep.metrics.tabletop_network import load_tabletop_network
 from viewsweep.scenes import Cameras, Request, tabletop
 from viewsweep.scenes.sweeps import FOV, RADIUS
@@ -21,6 +25,7 @@ MIB = 1 << 20
 def test_there_are_the_weights_the_readme_names() -> None:
     names = {str(path.relative_to(ROOT)) for path in FILES}
     assert names == {
+        "baselines/ivid/weights/small-upsampler/network/diffusion_pytorch_model.safetensors",
         "baselines/ivid/weights/small/first/diffusion_pytorch_model.safetensors",
         "baselines/ivid/weights/small/following/diffusion_pytorch_model.safetensors",
         "metrics/weights/tabletop.safetensors",
@@ -33,12 +38,16 @@ def test_weights_are_small() -> None:
     assert sum(sizes) < 40 * MIB
 
 
-def test_records_name_the_weights_by_hash() -> None:
-    folder = ROOT / "baselines/ivid/weights/small"
+@pytest.mark.parametrize(("name", "files"), [("small", 2), ("small-upsampler", 1)])
+def test_records_name_the_weights_by_hash(name: str, files: int) -> None:
+    folder = ROOT / "baselines/ivid/weights" / name
     record = json.loads((folder / "training.json").read_text())
     found = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in record["files"]}
     assert found == record["files"]
-    assert len(found) == 2
+    assert len(found) == files
+
+
+def test_the_record_names_the_feature_network_by_hash() -> None:
     network = json.loads((ROOT / "metrics/weights/tabletop.json").read_text())
     assert network["sha256"] == load_tabletop_network().sha256
 
@@ -68,5 +77,31 @@ def test_first_views_show_the_class_asked_for() -> None:
 
 @pytest.mark.slow
 def test_bars_of_the_shipped_diffusion_model() -> None:
-    assert accuracy(100, [0.0], first_index=6000) >= 0.8
-    assert accuracy(40, [0.0, 12.0, -12.0, 24.0, -24.0, 35.0, -35.0], first_index=7000) >= 0.6
+    assert accuracy(100, [0.0], first_index=6000) >= 0.9
+    assert accuracy(40, [0.0, 12.0, -12.0, 24.0, -24.0, 35.0, -35.0], first_index=7000) >= 0.75
+    assert accuracy(20, [15.0 * view for view in range(24)], first_index=8000) >= 0.6
+
+
+def test_the_upsampler_adds_what_lanczos_cannot() -> None:
+    cameras = views([0.0, 40.0, 140.0])
+    pictures = [tabletop.sample(tabletop.TEST_SEEDS.start + k, k).render(cameras, 128) for k in range(4)]
+    upsampler = load_small_upsampled().pipeline
+    gain = []
+    for large in pictures:
+        # depth of the nearer surface's own pixels: halved by taking one of four, it never mixes two
+        small = F.avg_pool2d(large.rgb.permute(0, 3, 1, 2).float(), 2).round().to(torch.uint8).permute(0, 2, 3, 1)
+        assert large.depth is not None
+        assert large.label is not None
+        drawn = upsampler([large.label], [large.seed or 0], small[None], large.depth[None, :, ::2, ::2], steps=1)
+        enlarged = [
+            np.asarray(Image.fromarray(picture.numpy()).resize((128, 128), Image.Resampling.LANCZOS))
+            for picture in small
+        ]
+        lanczos = torch.from_numpy(np.stack(enlarged))
+        gain.append(psnr(drawn.rgb[0], large.rgb) - psnr(lanczos, large.rgb))
+    assert sum(gain) / len(gain) > 0.3
+
+
+def psnr(left: torch.Tensor, right: torch.Tensor) -> float:
+    """Of two stacks of uint8 pictures, dB."""
+    return float(-10 * (((left.float() - right.float()) / 255) ** 2).mean((1, 2, 3)).log10().mean())
