@@ -87,4 +87,12 @@ class Backbone(nn.Module):
         for block in self.blocks:
             x, image = block(x, image, latents)
         assert image is not None
+        if image.requires_grad:
+            # what looks planes up hands back gradients channel by channel, in which all that follows is slow
+            image.register_hook(_channels_last)
         return image
+
+
+def _channels_last(gradient: Tensor) -> Tensor:
+    """The same numbers, laid out as the convolutions want them."""
+    return gradient.contiguous(memory_format=torch.channels_last)

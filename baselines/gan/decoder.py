@@ -45,5 +45,5 @@ class PlaneDecoder(nn.Module):
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Features [..., channels] to raw densities [...] and values [..., values], float32."""
         found = self.output(self.hidden(features)).float()
-        values = found[..., 1:]
-        return found[..., 0], widened_sigmoid(values) if self.squash else values
+        raw, values = found[..., 0], found[..., 1:].contiguous()  # what follows is faster without gaps
+        return raw, widened_sigmoid(values) if self.squash else values

@@ -18,12 +18,19 @@ LEAK = 0.2
 
 
 def activate(x: Tensor, activation: Activation) -> Tensor:
-    """`x` through a nonlinearity; leaky ReLU keeps the second moment (gain sqrt 2)."""
+    """`x` through a nonlinearity, in place where that is safe.
+
+    Leaky ReLU is positively homogeneous: its gain of sqrt 2, which keeps the second moment, goes into the weights and
+    biases before it (`gain_of`), where it costs nothing.
+    """
     if activation == "leaky_relu":
-        return F.leaky_relu(x, LEAK) * math.sqrt(2)
-    if activation == "softplus":
-        return F.softplus(x)
-    return x
+        return F.leaky_relu(x, LEAK, inplace=True)
+    return F.softplus(x) if activation == "softplus" else x
+
+
+def gain_of(activation: Activation) -> float:
+    """What weights and biases are multiplied by for the sake of the nonlinearity that follows."""
+    return math.sqrt(2) if activation == "leaky_relu" else 1.0
 
 
 def full_precision(x: Tensor) -> torch.autocast:
@@ -53,11 +60,12 @@ class EqualLinear(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.randn(outputs, inputs) / rate)
         self.bias = nn.Parameter(torch.full((outputs,), bias / rate))
-        self.rate, self.gain, self.activation = rate, rate / math.sqrt(inputs), activation
+        self.bias_gain, self.activation = rate * gain_of(activation), activation
+        self.gain = self.bias_gain / math.sqrt(inputs)
 
     def forward(self, x: Tensor) -> Tensor:
         """[..., inputs] to [..., outputs]."""
-        bias = self.bias if self.rate == 1.0 else self.bias * self.rate
+        bias = self.bias if self.bias_gain == 1.0 else self.bias * self.bias_gain
         return activate(F.linear(x, self.weight * self.gain, bias), self.activation)
 
 
@@ -86,12 +94,11 @@ class EqualConv2d(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.randn(outputs, inputs, kernel, kernel))
         self.bias = nn.Parameter(torch.zeros(outputs)) if bias else None
-        self.gain = 1 / math.sqrt(inputs * kernel**2)
-        if activation == "leaky_relu":  # positively homogeneous: its gain may go into the weights, where it is free
-            self.gain *= math.sqrt(2)
+        self.bias_gain = gain_of(activation)
+        self.gain = self.bias_gain / math.sqrt(inputs * kernel**2)
         self.stride, self.padding, self.activation = stride, (kernel - 1) // 2, activation
 
     def forward(self, x: Tensor) -> Tensor:
         """[N, inputs, H, W] to [N, outputs, H / stride, W / stride]."""
-        x = F.conv2d(x, self.weight * self.gain, self.bias, self.stride, self.padding)
-        return F.leaky_relu(x, LEAK) if self.activation == "leaky_relu" else activate(x, self.activation)
+        bias = None if self.bias is None else self.bias * self.bias_gain
+        return activate(F.conv2d(x, self.weight * self.gain, bias, self.stride, self.padding), self.activation)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from .equalised import LEAK, EqualLinear, full_precision
+from .equalised import EqualLinear, activate, full_precision, gain_of
 
 __all__ = ["ModulatedConv2d", "StyledConv", "ToPlanes", "upsample"]
 
@@ -85,8 +85,8 @@ class StyledConv(nn.Module):
         late: bool = False,
     ) -> None:
         super().__init__()
-        # leaky ReLU is positively homogeneous: its gain may go into the demodulation, where it is free
-        self.convolution = ModulatedConv2d(inputs, outputs, 3, latent, gain=math.sqrt(2))
+        self.gain = gain_of("leaky_relu")  # joins the demodulation, where it costs nothing
+        self.convolution = ModulatedConv2d(inputs, outputs, 3, latent, gain=self.gain)
         self.bias = nn.Parameter(torch.zeros(outputs))
         self.up, self.late = up, late
         self.strength = nn.Parameter(torch.zeros(())) if noise else None
@@ -101,10 +101,11 @@ class StyledConv(nn.Module):
         if self.up and self.late:
             x = upsample(x)
         assert factors is not None
-        shift = self.bias[:, None, None]
+        shift = self.bias[None, None] * self.gain  # channels last, as everything here
         if self.strength is not None:
-            shift = shift + self.noise * self.strength
-        return F.leaky_relu(torch.addcmul(shift.to(x.dtype), x, factors.to(x.dtype)), LEAK)
+            shift = shift + self.noise[..., None] * (self.strength * self.gain)
+        x = torch.addcmul(shift.permute(2, 0, 1).to(x.dtype), x, factors.to(x.dtype))
+        return activate(x, "leaky_relu")
 
 
 class ToPlanes(nn.Module):
