@@ -1,0 +1,208 @@
+"""A trained generator's folder: what it holds, how it is written, and what is refused when it is read.
+
+    config.json             schema, family, class, constructor arguments, cameras, size, names of the classes
+    generator.safetensors   weights and running means, in half precision
+    training.json           the recipe and where it ran; not read back
+    README.md               model card
+
+Nothing in it is executed: the class is looked up by the family's name, weights are plain tensors.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from ...scenes.errors import UnreadableFile, UserError
+from ...scenes.files import atomic_write, make_folder
+from .base import GanGenerator
+from .families import FAMILIES, Family
+from .model_card import model_card
+from .viewpoint import Viewpoint
+
+__all__ = ["CONFIG", "SCHEMA", "WEIGHTS", "Stored", "load_generator", "save_generator"]
+
+SCHEMA = "viewsweep.gan/1"
+CONFIG, WEIGHTS = "config.json", "generator.safetensors"
+PICKLES = (".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".bin", ".tar")
+
+
+@dataclass(frozen=True, eq=False)
+class Stored:
+    """A generator as it was found.
+
+    Args:
+        generator: float32, on the CPU, in evaluation mode.
+        family: which GAN it is.
+        viewpoint: the cameras it was trained with.
+        size: of the pictures it was trained for.
+        classes: names of its classes; empty = unconditional.
+        sha256: hash of the weight file.
+    """
+
+    generator: GanGenerator
+    family: Family
+    viewpoint: Viewpoint
+    size: int
+    classes: tuple[str, ...]
+    sha256: str
+
+
+def save_generator(
+    folder: Path,
+    generator: GanGenerator,
+    family: Family,
+    viewpoint: Viewpoint,
+    *,
+    size: int,
+    classes: tuple[str, ...],
+    record: Mapping[str, Any],
+) -> None:
+    """Write a generator's folder, the configuration last: without it the folder is none.
+
+    Args:
+        record: for ``training.json`` and the model card; ``files`` is added.
+
+    Raises:
+        UserError: a weight too large for half precision.
+        WriteFailed: disk full or folder not writable.
+    """
+    make_folder(folder)
+    weights = {name: _half(name, value) for name, value in generator.state_dict().items()}
+    content = save(weights, {"viewsweep": json.dumps({"family": family.name})})
+    atomic_write(folder / WEIGHTS, content)
+    whole = {**record, "files": {WEIGHTS: hashlib.sha256(content).hexdigest()}}
+    atomic_write(folder / "training.json", json.dumps(whole, indent=2, ensure_ascii=False) + "\n")
+    parameters = sum(value.numel() for value in generator.parameters())
+    atomic_write(folder / "README.md", model_card(whole, family, parameters=parameters, size=size, classes=classes))
+    config = {
+        "schema": SCHEMA,
+        "family": family.name,
+        "class": type(generator).__name__,
+        "settings": generator.settings,
+        "cameras": asdict(viewpoint),
+        "size": size,
+        "classes": list(classes),
+    }
+    atomic_write(folder / CONFIG, json.dumps(config, indent=2, ensure_ascii=False) + "\n")
+
+
+def load_generator(folder: Path, family: str | None = None) -> Stored:
+    """Read a generator's folder.
+
+    Args:
+        folder: its folder.
+        family: name of the family it must be of; None = any.
+
+    Raises:
+        UserError: there is no such folder, it is a pickle, it holds no generator or one of another family.
+        UnreadableFile: damaged, or written by another version; tensors that are missing, left over or of
+            another shape than its configuration says.
+    """
+    config = _read_config(folder)
+    name = str(config.get("family"))
+    if name not in FAMILIES:
+        known = ", ".join(FAMILIES)
+        raise UnreadableFile(f"{folder / CONFIG}: the family {name!r} is not known here; known are {known}.")
+    if family is not None and name != family:
+        raise UserError(
+            f"{folder}: this is a generator of {FAMILIES[name].title}, not of {FAMILIES[family].title}.",
+            hint=f"Load it as {name}, or give a folder that `viewsweep train {family}` wrote.",
+        )
+    found = FAMILIES[name]
+    try:
+        generator = found.generator(**config["settings"])
+        viewpoint = Viewpoint.from_json(config["cameras"])
+        size, classes = int(config["size"]), tuple(str(entry) for entry in config["classes"])
+    except (AssertionError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        raise UnreadableFile(
+            f"{folder / CONFIG}: not the configuration of a generator of {found.title} "
+            f"({type(error).__name__}: {error}).",
+            hint="Train it again, or use the version of viewsweep that wrote it.",
+        ) from error
+    if len(classes) != generator.classes:
+        raise UnreadableFile(
+            f"{folder / CONFIG}: it names {len(classes)} classes, its generator has {generator.classes}."
+        )
+    generator.load_state_dict(_read_weights(folder / WEIGHTS, generator))
+    digest = _digest(folder / WEIGHTS)
+    return Stored(generator.eval().requires_grad_(False), found, viewpoint, size, classes, digest)
+
+
+def _half(name: str, value: Tensor) -> Tensor:
+    value = value.detach().cpu()
+    if not value.is_floating_point():
+        return value.contiguous()
+    stored = value.half().contiguous()
+    if not bool(torch.isfinite(stored).all()):
+        raise UserError(f"The weight {name} does not fit half precision: it reaches {float(value.abs().max()):g}.")
+    return stored
+
+
+def _read_config(folder: Path) -> dict[str, Any]:
+    if folder.suffix.lower() in PICKLES:
+        raise UserError(
+            f"{folder}: this file may be a pickle, which can run any program when it is opened, so it is not.",
+            hint="If you trust it, bring it in once with `viewsweep convert FAMILY "
+            f"{folder} --out DIR --trust-pickle` and give DIR.",
+        )
+    path = folder / CONFIG
+    if not path.is_file():
+        loose = [file for file in sorted(folder.glob("*")) if file.suffix.lower() in PICKLES] if folder.is_dir() else []
+        if loose:
+            return _read_config(loose[0])
+        raise UserError(
+            f"{folder}: there is no {CONFIG}, so this is no folder of a trained generator.",
+            hint="Train one with `viewsweep train eg3d --config small --out DIR` and give DIR/generator.",
+        )
+    try:
+        config: Any = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise UnreadableFile(f"{path}: not readable ({error}).") from error
+    if not isinstance(config, dict) or config.get("schema") != SCHEMA:
+        raise UnreadableFile(f"{path}: not the configuration of a GAN of this version ({SCHEMA}).")
+    return config
+
+
+def _read_weights(path: Path, generator: GanGenerator) -> dict[str, Tensor]:
+    """Tensors in float32 that fit `generator` exactly."""
+    try:
+        held = load_file(path)
+    except (OSError, SafetensorError, ValueError) as error:
+        raise UnreadableFile(f"{path}: not a readable weight file ({error}).") from error
+    wanted = generator.state_dict()
+    hint = "The file belongs to another generator than config.json describes; both come from one training."
+    missing, surplus = sorted(wanted.keys() - held.keys()), sorted(held.keys() - wanted.keys())
+    if missing or surplus:
+        parts = [f"{_some(names)} {verb}" for names, verb in ((missing, "missing"), (surplus, "left over")) if names]
+        raise UnreadableFile(f"{path}: {', '.join(parts)}.", hint=hint)
+    for name, value in held.items():
+        if value.shape != wanted[name].shape:
+            raise UnreadableFile(
+                f"{path}: {name} has shape {list(value.shape)}; the configuration makes it {list(wanted[name].shape)}.",
+                hint=hint,
+            )
+        if value.is_floating_point() and not bool(torch.isfinite(value).all()):
+            raise UnreadableFile(f"{path}: {name} holds numbers that are not finite.")
+    return {name: value.to(wanted[name].dtype) for name, value in held.items()}
+
+
+def _some(names: list[str]) -> str:
+    shown = ", ".join(names[:3])
+    return (
+        f"{shown} and {len(names) - 3} more are" if len(names) > 3 else f"{shown} {'is' if len(names) == 1 else 'are'}"
+    )
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
