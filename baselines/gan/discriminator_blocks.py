@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -10,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from .equalised import EqualConv2d, EqualLinear, full_precision, normalise_moment
+from .mapping import Embeddings
 
 __all__ = ["ConditionEmbedding", "Down", "Head", "ResidualBlock", "minibatch_deviation", "stem"]
 
@@ -84,23 +87,24 @@ class ConditionEmbedding(nn.Module):
     """What a picture should show, as the vector its features are projected on (Miyato and Koyama 2018).
 
     Args:
-        length: of the condition.
-        width: of the vector.
+        lengths: of the vectors that say it.
+        width: of the result.
         layers: fully connected layers after the embedding (EG3D: two).
         rate: their relative learning rate.
     """
 
-    def __init__(self, length: int, width: int, *, layers: int = 2, rate: float = 0.01) -> None:
+    def __init__(self, lengths: Sequence[int], width: int, *, layers: int = 2, rate: float = 0.01) -> None:
         super().__init__()
-        self.embed = EqualLinear(length, width)
+        self.embed = Embeddings(lengths, width)
+        sizes = [width * len(lengths)] + [width] * layers
         self.layers = nn.Sequential(
-            *(EqualLinear(width, width, rate=rate, activation="leaky_relu") for _ in range(layers))
+            *(EqualLinear(a, b, rate=rate, activation="leaky_relu") for a, b in pairwise(sizes))
         )
 
-    def forward(self, condition: Tensor) -> Tensor:
-        """[N, length] to [N, width], of unit mean square."""
-        with full_precision(condition):
-            return normalise_moment(self.layers(normalise_moment(self.embed(condition.float()))))
+    def forward(self, parts: Sequence[Tensor]) -> Tensor:
+        """[N, length] each to [N, width], of unit mean square."""
+        with full_precision(parts[0]):
+            return normalise_moment(self.layers(self.embed(parts)))
 
 
 class Head(nn.Module):
@@ -109,12 +113,14 @@ class Head(nn.Module):
     Args:
         inputs: channels in.
         width: of the layers.
-        condition: length of the condition the features are projected on; 0 = none.
+        condition: lengths of the vectors whose embedding the features are projected on; empty = none.
         embed: width of the projection.
         group: of the minibatch standard deviation.
     """
 
-    def __init__(self, inputs: int, width: int, *, condition: int = 0, embed: int = 64, group: int = 4) -> None:
+    def __init__(
+        self, inputs: int, width: int, *, condition: Sequence[int] = (), embed: int = 64, group: int = 4
+    ) -> None:
         super().__init__()
         self.convolution = EqualConv2d(inputs + 1, width, 3, activation="leaky_relu")
         self.hidden = EqualLinear(width * 16, width, activation="leaky_relu")
@@ -122,12 +128,12 @@ class Head(nn.Module):
         self.embedding = ConditionEmbedding(condition, embed) if condition else None
         self.group = group
 
-    def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
-        """Features [N, inputs, 4, 4] and condition [N, L] to logits [N], float32."""
+    def forward(self, x: Tensor, condition: Sequence[Tensor] = ()) -> Tensor:
+        """Features [N, inputs, 4, 4] and vectors [N, length] to logits [N], float32."""
         x = self.convolution(minibatch_deviation(x, self.group))
         with full_precision(x):
             found: Tensor = self.output(self.hidden(x.float().flatten(1)))
             if self.embedding is None:
                 return found[:, 0]
-            assert condition is not None
-            return (found * self.embedding(condition)).sum(1) / math.sqrt(found.shape[1])
+            wanted: Tensor = self.embedding(condition)
+            return (found * wanted).sum(1) / math.sqrt(found.shape[1])

@@ -55,7 +55,7 @@ class EG3DDiscriminator(GanDiscriminator):
         self.condition = Condition(classes, pose, pose_scale)
         self.stem = stem(channels, widths[0], stride)
         self.blocks = nn.ModuleList(ResidualBlock(a, b, down=down) for a, b in pairwise(widths))
-        self.head = Head(widths[-1], widths[-1], condition=self.condition.length, embed=embed, group=group)
+        self.head = Head(widths[-1], widths[-1], condition=self.condition.lengths, embed=embed, group=group)
 
     def forward(
         self,
@@ -69,8 +69,7 @@ class EG3DDiscriminator(GanDiscriminator):
         """Judge pictures [N, 6, size, size] in [-1, 1]; `patch` must be None, `fade` has no meaning here."""
         if patch is not None:
             raise ValueError("EG3D judges whole pictures, not patches.")
-        condition = self.condition(label, pose) if self.condition.length else None
         x = self.stem(pictures.contiguous(memory_format=torch.channels_last))
         for block in self.blocks:
             x = block(x)
-        return Verdict(self.head(x, condition))
+        return Verdict(self.head(x, self.condition(label, pose)))

@@ -133,5 +133,6 @@ class EpiGRAFGenerator(TriplaneGenerator):
     def _behind(self, latents: Tensor, directions: Tensor) -> Tensor | None:
         """The colours of rays [N, R, 3] that meet nothing."""
         if self.sky is not None:
-            return self.sky(latents, directions)
+            colours: Tensor = self.sky(latents, directions)
+            return colours
         return directions.new_ones(1) if self.background == "white" else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
@@ -10,13 +11,13 @@ from torch.nn import functional as F  # noqa: N812
 
 from .equalised import EqualLinear, full_precision, normalise_moment
 
-__all__ = ["POSE_LENGTH", "Condition", "MappingNetwork"]
+__all__ = ["POSE_LENGTH", "Condition", "Embeddings", "MappingNetwork"]
 
 POSE_LENGTH = 25  # EG3D's label of a camera: 4x4 pose and 3x3 intrinsics
 
 
 class Condition(nn.Module):
-    """Class and pose as one vector, as networks are told them.
+    """Class and pose as the vectors that networks are told.
 
     Args:
         classes: number of classes; 0 = none.
@@ -27,10 +28,10 @@ class Condition(nn.Module):
     def __init__(self, classes: int, pose: bool, pose_scale: float = 1.0) -> None:
         super().__init__()
         self.classes, self.pose, self.pose_scale = classes, pose, pose_scale
-        self.length = classes + POSE_LENGTH * pose
+        self.lengths = [classes] * bool(classes) + [POSE_LENGTH] * pose
 
-    def forward(self, label: Tensor | None, pose: Tensor | None) -> Tensor:
-        """Class indices [N] and pose labels [N, 25] to [N, length].
+    def forward(self, label: Tensor | None, pose: Tensor | None) -> list[Tensor]:
+        """Class indices [N] and pose labels [N, 25] to vectors [N, length], one for each of `lengths`.
 
         Raises:
             ValueError: what the network is conditioned on was not given.
@@ -44,7 +45,25 @@ class Condition(nn.Module):
             if pose is None:
                 raise ValueError("This network is conditioned on a pose; it is missing.")
             parts.append(pose.float() * self.pose_scale)
-        return torch.cat(parts, 1)
+        return parts
+
+
+class Embeddings(nn.Module):
+    """Vectors of several kinds, each embedded and brought to a mean square of one, so that none drowns another.
+
+    Args:
+        lengths: of the vectors.
+        width: of each embedding.
+    """
+
+    def __init__(self, lengths: Sequence[int], width: int) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(EqualLinear(length, width) for length in lengths)
+
+    def forward(self, parts: Sequence[Tensor]) -> Tensor:
+        """[N, length] each to [N, width * number of parts]."""
+        embedded = (layer(part) for layer, part in zip(self.layers, parts, strict=True))
+        return torch.cat([normalise_moment(x) for x in embedded], 1)
 
 
 class MappingNetwork(nn.Module):
@@ -77,9 +96,8 @@ class MappingNetwork(nn.Module):
     ) -> None:
         super().__init__()
         self.condition = Condition(classes, pose, pose_scale)
-        self.embed = EqualLinear(self.condition.length, width) if self.condition.length else None
-        inputs = latent_size + (width if self.embed is not None else 0)
-        sizes = [inputs] + [width] * layers
+        self.embed = Embeddings(self.condition.lengths, width) if self.condition.lengths else None
+        sizes = [latent_size + width * len(self.condition.lengths)] + [width] * layers
         self.layers = nn.Sequential(
             *(EqualLinear(a, b, rate=rate, activation="leaky_relu") for a, b in pairwise(sizes))
         )
@@ -91,7 +109,7 @@ class MappingNetwork(nn.Module):
         with full_precision(z):
             x = normalise_moment(z.float())
             if self.embed is not None:
-                x = torch.cat([x, normalise_moment(self.embed(self.condition(label, pose)))], 1)
+                x = torch.cat([x, self.embed(self.condition(label, pose))], 1)
             latents: Tensor = self.layers(x)
         if self.training:
             with torch.no_grad():

@@ -98,8 +98,7 @@ class PatchDiscriminator(GanDiscriminator):
             ResidualBlock(a, b, down=None if index < flat else down, code=code)
             for index, (a, b) in enumerate(pairwise(widths))
         )
-        length = self.condition.length + code
-        self.head = Head(widths[-1], widths[-1], condition=length, embed=embed, group=group)
+        self.head = Head(widths[-1], widths[-1], condition=[*self.condition.lengths, code], embed=embed, group=group)
 
     def forward(
         self,
@@ -113,8 +112,7 @@ class PatchDiscriminator(GanDiscriminator):
         """Judge patches [N, 3, size, size] in [-1, 1]; without `patch`, whole pictures. `fade` has no meaning here."""
         told = pictures.new_tensor([1.0, 0.0, 0.0]).expand(len(pictures), 3) if patch is None else patch.code
         code = self.embedding(told.to(pictures.device))
-        condition = torch.cat([self.condition(label, pose), code], 1) if self.condition.length else code
         x = self.stem(pictures.contiguous(memory_format=torch.channels_last))
         for block in self.blocks:
             x = block(x, code)
-        return Verdict(self.head(x, condition))
+        return Verdict(self.head(x, [*self.condition(label, pose), code]))
