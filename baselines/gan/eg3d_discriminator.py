@@ -72,4 +72,4 @@ class EG3DDiscriminator(GanDiscriminator):
         x = self.stem(pictures.contiguous(memory_format=torch.channels_last))
         for block in self.blocks:
             x = block(x)
-        return Verdict(self.head(x, self.condition(label, pose)))
+        return Verdict(self.head(x, self.condition.parts(label, pose)))

@@ -29,8 +29,13 @@ class Condition(nn.Module):
         super().__init__()
         self.classes, self.pose, self.pose_scale = classes, pose, pose_scale
         self.lengths = [classes] * bool(classes) + [POSE_LENGTH] * pose
+        self.length = sum(self.lengths)
 
-    def forward(self, label: Tensor | None, pose: Tensor | None) -> list[Tensor]:
+    def forward(self, label: Tensor | None, pose: Tensor | None) -> Tensor:
+        """Class indices [N] and pose labels [N, 25] in one vector, [N, length]; see `parts`."""
+        return torch.cat(self.parts(label, pose), 1)
+
+    def parts(self, label: Tensor | None, pose: Tensor | None) -> list[Tensor]:
         """Class indices [N] and pose labels [N, 25] to vectors [N, length], one for each of `lengths`.
 
         Raises:
@@ -109,7 +114,7 @@ class MappingNetwork(nn.Module):
         with full_precision(z):
             x = normalise_moment(z.float())
             if self.embed is not None:
-                x = torch.cat([x, self.embed(self.condition(label, pose))], 1)
+                x = torch.cat([x, self.embed(self.condition.parts(label, pose))], 1)
             latents: Tensor = self.layers(x)
         if self.training:
             with torch.no_grad():

@@ -115,4 +115,4 @@ class PatchDiscriminator(GanDiscriminator):
         x = self.stem(pictures.contiguous(memory_format=torch.channels_last))
         for block in self.blocks:
             x = block(x, code)
-        return Verdict(self.head(x, [*self.condition(label, pose), code]))
+        return Verdict(self.head(x, [*self.condition.parts(label, pose), code]))
