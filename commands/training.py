@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -16,9 +16,23 @@ __all__ = ["convert", "train"]
 TRAINERS = {
     "ivid": "viewsweep.baselines.ivid.train:train",
     "ivid-upsampler": "viewsweep.baselines.ivid.upsampler_train:train",
+    "pigan": "viewsweep.baselines.gan.train:train_pigan",
+    "eg3d": "viewsweep.baselines.gan.train:train_eg3d",
+    "epigraf": "viewsweep.baselines.gan.train:train_epigraf",
     "tabletop-network": "viewsweep.metrics.train_network:train",
 }
 """What can be trained, and the function that does: train(config, out, *, steps, device, data, log)."""
+
+GANS = ("pigan", "eg3d", "epigraf")
+"""Those that measure their quality while they train."""
+
+SPLITTING = ("batch", "accumulate", "precision")
+OPTIONS = {
+    "ivid": SPLITTING,
+    "ivid-upsampler": SPLITTING,
+    **dict.fromkeys(GANS, (*SPLITTING, "seed", "gamma", "start")),
+}
+"""Which settings of a recipe can be changed from the command line."""
 
 CONVERTERS = {"ivid": "viewsweep.baselines.ivid.convert:convert"}
 """Whose weights can be converted, and the function that does: convert(files, out, *, half, size, log)."""
@@ -40,6 +54,11 @@ def train(
         int | None, typer.Option(help="Parts a batch is split into where memory is short.", min=1)
     ] = None,
     precision: Annotated[str | None, typer.Option(help="bf16, fp16 or no.", show_default="the recipe's")] = None,
+    seed: Annotated[int | None, typer.Option(help="Another seed (GANs).", min=0)] = None,
+    gamma: Annotated[float | None, typer.Option(help="Another weight of R1 (GANs).", min=0.0)] = None,
+    start: Annotated[
+        Path | None, typer.Option(help="A checkpoint.pt to go on from with other settings, into another --out (GANs).")
+    ] = None,
     device: Device = "cpu",
     offline: Offline = False,
 ) -> None:
@@ -51,13 +70,24 @@ def train(
     if what not in TRAINERS:
         raise UnknownName("training", what, TRAINERS)
     check_device(device)
-    asked = {"batch": batch, "accumulate": accumulate, "precision": precision}
+    asked: dict[str, Any] = {"batch": batch, "accumulate": accumulate, "precision": precision}
+    asked |= {"seed": seed, "gamma": gamma, "start": None if start is None else str(start)}
     changes = {name: value for name, value in asked.items() if value is not None}
-    if changes and not what.startswith("ivid"):
-        raise UserError(f"--{next(iter(changes))} is an option of `train ivid`; {what} has its own recipe.")
+    for name in changes:
+        if name not in OPTIONS.get(what, ()):
+            able = ", ".join(trained for trained, names in OPTIONS.items() if name in names)
+            raise UserError(f"--{name} is an option of `train` for {able}; {what} has its own recipe.")
+
+    def say(line: str) -> None:
+        typer.echo(line, err=True)
+
+    if what in GANS:
+        from ..benchmark.training_quality import TrainingQuality
+
+        changes["quality"] = TrainingQuality(out, device=device, log=say)
     module, _, function = TRAINERS[what].partition(":")
     trainer: Callable[..., None] = getattr(importlib.import_module(module), function)
-    trainer(config, out, steps=steps, device=device, data=data, log=lambda line: typer.echo(line, err=True), **changes)
+    trainer(config, out, steps=steps, device=device, data=data, log=say, **changes)
 
 
 def convert(
