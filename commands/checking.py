@@ -1,4 +1,4 @@
-"""The verbs that check: the metrics on this machine."""
+"""The verbs that check: a method against the rules, and the metrics on this machine."""
 
 from __future__ import annotations
 
@@ -7,10 +7,42 @@ from typing import Annotated
 
 import typer
 
-from .options import Json, Offline, Quiet, apply_offline, split_names
+from .options import Device, Json, Offline, Quiet, apply_offline, split_names
 from .output import print_json
 
-__all__ = ["selfcheck"]
+__all__ = ["check_method", "selfcheck"]
+
+
+def check_method(
+    name: Annotated[str, typer.Argument(help="A method: a name, module:Class, or a file.")],
+    quick: Annotated[bool, typer.Option("--quick", help="Half the views, and no batch in another order.")] = False,
+    size: Annotated[
+        int | None, typer.Option(help="Pixels.", show_default="the method's own, or 64", envvar="VIEWSWEEP_SIZE")
+    ] = None,
+    device: Device = "cpu",
+    quiet: Quiet = False,
+    as_json: Json = False,
+    offline: Offline = False,
+) -> None:
+    """Check that a method keeps the rules: interface, seeds, batches, cameras, depth."""
+    apply_offline(offline)
+    from ..benchmark.conformance import check_conformance
+    from ..scenes.errors import ChecksFailed
+
+    def log(line: str) -> None:
+        if not quiet:
+            typer.echo(f"check-method: {line}", err=True)
+
+    checks = check_conformance(name, device=device, size=size, quick=quick, log=log)
+    if as_json:
+        print_json([vars(check) for check in checks])
+    else:
+        marks = {"ok": "✓", "skipped": "·", "fault": "✗"}
+        for check in checks:
+            typer.echo(f"{marks[check.verdict]} {check.name}: {check.message}")
+    faults = [check.name for check in checks if check.verdict == "fault"]
+    if faults:
+        raise ChecksFailed(f"{name} does not keep all rules; see {', '.join(faults)}.")
 
 
 def selfcheck(
