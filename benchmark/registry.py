@@ -47,9 +47,12 @@ BUILT_IN = {
     "ivid-fusion-small": "viewsweep.baselines.ivid.fusion_method:load_fusion_small",
     "ivid-upsampled-small": "viewsweep.baselines.ivid.upsampler_method:load_small_upsampled",
     "ivid-fusion-paper": "viewsweep.baselines.ivid.fusion_method:load_fusion_paper",
+    "pigan-paper": "viewsweep.baselines.gan.method:load_pigan_paper",
+    "eg3d-paper": "viewsweep.baselines.gan.method:load_eg3d_paper",
+    "epigraf-paper": "viewsweep.baselines.gan.method:load_epigraf_paper",
 }
 
-UNSHIPPED = frozenset({"ivid-fusion-paper", "ivid-paper"})
+UNSHIPPED = frozenset({"eg3d-paper", "epigraf-paper", "ivid-fusion-paper", "ivid-paper", "pigan-paper"})
 """Built-in methods whose weights the user brings: whether those have changed is known only by loading them."""
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")

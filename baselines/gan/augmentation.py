@@ -39,7 +39,7 @@ def augment(pictures: Tensor, strengths: Mapping[str, float], random: torch.Gene
     def uniform(*shape: int) -> Tensor:
         return (torch.rand(count, *shape, generator=random) * 2 - 1).to(pictures)
 
-    x = pictures.unflatten(1, (-1, 3))
+    x: Tensor = pictures.unflatten(1, (-1, 3))
     if "brightness" in strengths:
         x = x + strengths["brightness"] * uniform(1, 1, 1, 1)
     if "saturation" in strengths:
@@ -65,7 +65,8 @@ def _moved(x: Tensor, strength: float, share: Tensor) -> Tensor:
     inside = ((rows >= 0) & (rows < size[0]))[:, :, None] & ((columns >= 0) & (columns < size[1]))[:, None]
     picked = x.gather(2, rows.clamp(0, int(size[0]) - 1)[:, None, :, None].expand_as(x))
     picked = picked.gather(3, columns.clamp(0, int(size[1]) - 1)[:, None, None].expand_as(x))
-    return picked * inside[:, None]
+    moved: Tensor = picked * inside[:, None]
+    return moved
 
 
 def _kept(x: Tensor, side: float, share: Tensor) -> Tensor:

@@ -60,7 +60,8 @@ class Viewpoint:
         label = tuple(float(number) for number in content["conditioning"])
         if len(label) != 25:
             raise ValueError(f"conditioning has {len(label)} numbers, not 25")
-        return cls(*(float(content[name]) for name in ("radius", "fov", "pitch", "yaw_limit")), label)
+        radius, fov, pitch, limit = (float(content[name]) for name in ("radius", "fov", "pitch", "yaw_limit"))
+        return cls(radius, fov, pitch, limit, label)
 
     def pose(self, count: int, device: torch.device | str) -> Tensor:
         """The conditioning label for a batch, [count, 25]."""
