@@ -10,6 +10,8 @@ Files are read and written by `nerfstudio` and `colmap`.
     ray_to_z, z_to_ray                distance along the ray and z-depth
     focal_of_fov, focal_of_eg3d_fov   normalised focal lengths; EG3D's "fov" is a diagonal one
 
+`model_cameras` puts the parts together for each model family.
+
 Source of the models' conventions: their public code, each derived formula checked numerically.
 """
 
@@ -84,7 +86,8 @@ class AngleConvention:
         yaw_sign: +1 where the model's yaw grows as the camera moves towards +x, else -1.
         vertical: ``elevation`` above the horizon; ``polar`` angle from the up axis;
             ``arccos``: EG3D's samplers take v and use the polar angle arccos(1 - 2 v / pi), so equal
-            steps of v are equal steps of height, not of angle.
+            steps of v are equal steps of height, not of angle; ``height``: GRAF's v = (1 - cos) / 2.
+        yaw_unit: radians in one of the model's units of yaw; 2 pi where it counts turns.
 
     Example:
         >>> ANGLES["pigan"].to_native(0.0, 0.0)  # the front is (pi/2, pi/2) there
@@ -93,7 +96,8 @@ class AngleConvention:
 
     yaw_zero: float
     yaw_sign: Literal[1, -1]
-    vertical: Literal["elevation", "polar", "arccos"]
+    vertical: Literal["elevation", "polar", "arccos", "height"]
+    yaw_unit: float = 1.0
 
     def to_native(self, yaw: float, pitch: float) -> tuple[float, float]:
         """The model's two angles of our `yaw` and `pitch`, radians."""
@@ -101,16 +105,18 @@ class AngleConvention:
             "elevation": pitch,
             "polar": math.pi / 2 - pitch,
             "arccos": math.pi / 2 * (1 - math.sin(pitch)),
+            "height": (1 - math.sin(pitch)) / 2,
         }
-        return self.yaw_zero + self.yaw_sign * yaw, vertical[self.vertical]
+        return self.yaw_zero + self.yaw_sign * yaw / self.yaw_unit, vertical[self.vertical]
 
     def from_native(self, yaw: float, vertical: float) -> tuple[float, float]:
         """Our yaw and pitch of the model's two angles, radians."""
-        if self.vertical == "arccos":
-            pitch = math.asin(max(-1.0, min(1.0, 1 - 2 * vertical / math.pi)))
+        if self.vertical in ("arccos", "height"):
+            share = vertical / math.pi if self.vertical == "arccos" else vertical
+            pitch = math.asin(max(-1.0, min(1.0, 1 - 2 * share)))
         else:
             pitch = vertical if self.vertical == "elevation" else math.pi / 2 - vertical
-        return self.yaw_sign * (yaw - self.yaw_zero), pitch
+        return self.yaw_sign * (yaw - self.yaw_zero) * self.yaw_unit, pitch
 
 
 ANGLES = {
@@ -123,6 +129,8 @@ ANGLES = {
     "stylenerf": AngleConvention(0.0, 1, "polar"),
     "stylesdf": AngleConvention(0.0, 1, "elevation"),
     "ivid": AngleConvention(0.0, 1, "elevation"),
+    "graf": AngleConvention(0.0, 1, "height", math.tau),
+    "giraffe": AngleConvention(0.0, 1, "height", math.tau),
 }
 """Angle conventions by model family."""
 

@@ -78,35 +78,6 @@ def test_eg3d_labels_have_25_numbers():
 
 # -- angles ----------------------------------------------------------------------------------------
 
-FORWARD = {  # position on the unit sphere of native angles, from each model's code, in its own world
-    "eg3d": lambda h, v: _eg3d(h, v),
-    "panohead": lambda h, v: _eg3d(h, v),
-    "pigan": lambda h, v: (math.sin(v) * math.cos(h), math.cos(v), math.sin(v) * math.sin(h)),
-    "gram": lambda h, v: (math.sin(v) * math.cos(h), math.cos(v), math.sin(v) * math.sin(h)),
-    "epigraf": lambda y, p: (math.sin(p) * math.cos(y), math.cos(p), math.sin(p) * math.sin(y)),
-    "3dgp": lambda y, p: (-math.sin(p) * math.sin(y), math.cos(p), math.sin(p) * math.cos(y)),
-    "stylenerf": lambda u, v: (math.sin(v) * math.cos(u), math.sin(v) * math.sin(u), math.cos(v)),
-    "stylesdf": lambda az, el: (math.sin(az) * math.cos(el), math.sin(el), math.cos(az) * math.cos(el)),
-    "ivid": lambda y, p: (math.sin(y) * math.cos(p), math.sin(p), math.cos(y) * math.cos(p)),
-}
-WORLDS = {  # the model's world axes in ours
-    "epigraf": lambda x, y, z: (-z, y, x),
-    "stylenerf": lambda x, y, z: (y, z, x),
-}
-
-
-def _eg3d(h: float, v: float) -> tuple[float, float, float]:
-    phi = math.acos(1 - 2 * v / math.pi)
-    return math.sin(phi) * math.cos(math.pi - h), math.cos(phi), math.sin(phi) * math.sin(math.pi - h)
-
-
-@pytest.mark.parametrize("model", ANGLES)
-@pytest.mark.parametrize(("yaw", "pitch"), [(0.0, 0.0), (0.4, 0.0), (-1.1, 0.3), (0.2, -0.7)])
-def test_native_angles_lead_to_our_position(model, yaw, pitch):
-    position = FORWARD[model](*ANGLES[model].to_native(yaw, pitch))
-    position = WORLDS.get(model, lambda *p: p)(*position)
-    assert position == pytest.approx(Cameras.orbit([yaw], [pitch], radius=1.0).positions[0].tolist(), abs=1e-12)
-
 
 @pytest.mark.parametrize("model", ANGLES)
 def test_angles_round_trip(model):
