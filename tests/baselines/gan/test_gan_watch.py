@@ -15,7 +15,8 @@ from viewsweep.baselines.gan.training import fit
 from viewsweep.baselines.gan.watch import TrainingStopped, Watch, spread
 from viewsweep.scenes.errors import ChecksFailed
 
-from .test_gan_training import RECIPE, ToyGenerator, ToyPictures, marks, task
+from .gan_toys import RECIPE, ToyGenerator, ToyPictures
+from .test_gan_training import marks, task
 
 __all__ = ["marks"]  # a fixture
 
