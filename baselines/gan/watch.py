@@ -24,11 +24,11 @@ from ...scenes.errors import ChecksFailed
 __all__ = ["TrainingStopped", "Watch", "spread"]
 
 LEAST_SPREAD = 0.1
-"""Share of the real pictures' spread below which drawn pictures count as all alike. Healthy trainings stand at
-0.7 to 1.1 within their first hundreds of steps."""
+"""Share of the real pictures' spread below which drawn pictures count as all alike. On tabletop healthy trainings stand
+between 0.4 and 0.7 after their first hundred steps."""
 
 LARGEST_GAP = 50.0
-"""Difference of mean logits beyond which the game is lost. Healthy trainings with R1 stay below 10."""
+"""Difference of mean logits beyond which the game is lost. On tabletop healthy trainings with R1 stay below 10."""
 
 
 class TrainingStopped(ChecksFailed):

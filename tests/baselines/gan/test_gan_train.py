@@ -13,12 +13,15 @@ from viewsweep.baselines.gan import train as gan
 from viewsweep.baselines.gan import training
 from viewsweep.baselines.gan.families import FAMILIES
 from viewsweep.baselines.gan.folder_data import FolderPictures
+from viewsweep.baselines.gan.method import GanMethod
 from viewsweep.baselines.gan.recipes import RECIPES
 from viewsweep.baselines.gan.store import load_generator
 from viewsweep.baselines.gan.train import train
 from viewsweep.scenes.cameras import Cameras
 from viewsweep.scenes.converters import to_eg3d
 from viewsweep.scenes.errors import InvalidCameras, UnknownName, UnreadableFile, UserError
+from viewsweep.scenes.generator import Request
+from viewsweep.scenes.sweeps import sweep360
 from viewsweep.scenes.tabletop import CLASSES
 from viewsweep.scenes.tabletop.dataset import prepare_views
 
@@ -101,6 +104,27 @@ def test_interrupted_training_ends_with_the_same_bits(
     monkeypatch.setattr(training.Steps, "take", take)
     broken = train("tiny", tmp_path / "broken", **settings)  # type: ignore[arg-type]
     assert (broken / "generator.safetensors").read_bytes() == (whole / "generator.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize("family", sorted(FAMILIES))
+def test_half_precision_and_parts_train_as_well(family: str, views: Path, tmp_path: Path) -> None:
+    settings = {"family": family, "data": views, "steps": 4, "log": lambda line: None}
+    folder = train("tiny", tmp_path, precision="bf16", accumulate=2, batch=8, **settings)  # type: ignore[arg-type]
+    weights = load_generator(folder, family).generator.state_dict()  # refuses numbers that are not finite
+    initial = FAMILIES[family].networks("tiny", len(CLASSES))[0].state_dict()
+    assert weights.keys() == initial.keys()
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("family", sorted(FAMILIES))
+def test_it_trains_and_goes_on_on_a_gpu(family: str, views: Path, tmp_path: Path) -> None:
+    settings = {"family": family, "data": views, "device": "cuda", "precision": "bf16", "log": lambda line: None}
+    folder = train("tiny", tmp_path, steps=6, quality=lambda images: 1.0, **settings)  # type: ignore[arg-type]
+    start = str(tmp_path / "checkpoint.pt")
+    train("tiny", tmp_path / "on", steps=8, start=start, **settings)  # type: ignore[arg-type]
+    scene = next(GanMethod(folder, device="cuda").generate([Request(0, 1, sweep360(9, 0.2), SIDE, 3)]))
+    on_cpu = next(GanMethod(folder).generate([Request(0, 1, sweep360(9, 0.2), SIDE, 3)]))
+    assert float((scene.rgb.float() - on_cpu.rgb.float()).abs().mean()) < 1
 
 
 @pytest.mark.parametrize(("family", "posed"), [("eg3d", True), ("pigan", False)])
