@@ -34,8 +34,17 @@ OPTIONS = {
 }
 """Which settings of a recipe can be changed from the command line."""
 
-CONVERTERS = {"ivid": "viewsweep.baselines.ivid.convert:convert"}
-"""Whose weights can be converted, and the function that does: convert(files, out, *, half, size, log)."""
+CONVERTERS = {
+    "ivid": "viewsweep.baselines.ivid.convert:convert",
+    "pigan": "viewsweep.baselines.gan.extract_pickle:extract_pigan",
+    "eg3d": "viewsweep.baselines.gan.extract_pickle:extract_eg3d",
+    "epigraf": "viewsweep.baselines.gan.extract_pickle:extract_epigraf",
+}
+"""Whose weights can be converted, and the function that does: convert(files, out, *, half, size, log), where
+checkpoints are plain tensors, or convert(files, out, *, trust_pickle, log)."""
+
+PLAIN = ("ivid",)
+"""Methods whose checkpoints are opened as plain tensors and nothing else."""
 
 
 def train(
@@ -96,14 +105,25 @@ def convert(
     out: Annotated[Path, typer.Option(help="Pipeline folder; parts that are there already stay.")],
     half: Annotated[bool, typer.Option("--half", help="Store half precision.")] = False,
     size: Annotated[int | None, typer.Option(help="Size of the pictures.", min=1, show_default="the authors'")] = None,
+    trust_pickle: Annotated[
+        bool, typer.Option("--trust-pickle", help="Take a pickle apart, without running it, in a process of its own.")
+    ] = False,
     offline: Offline = False,
 ) -> None:
-    """Bring in weights a method's authors published; nothing but plain tensors is opened."""
+    """Bring in weights a method's authors published; nothing of the files is ever executed."""
     apply_offline(offline)
-    from ..scenes.errors import UnknownName
+    from ..scenes.errors import UnknownName, UserError
 
     if what not in CONVERTERS:
         raise UnknownName("converter", what, CONVERTERS)
+    options: dict[str, Any] = {"half": half, "size": size}
+    if what not in PLAIN:
+        given = [name for name, value in options.items() if value]
+        if given:
+            raise UserError(f"--{given[0]} is an option of `convert ivid`; {what}'s tensors are taken out as they are.")
+        options = {"trust_pickle": trust_pickle}
+    elif trust_pickle:
+        raise UserError(f"--trust-pickle: {what}'s checkpoints are plain tensors and are opened as nothing else.")
     module, _, function = CONVERTERS[what].partition(":")
     converter: Callable[..., None] = getattr(importlib.import_module(module), function)
-    converter(checkpoints, out, half=half, size=size, log=typer.echo)
+    converter(checkpoints, out, **options, log=typer.echo)
