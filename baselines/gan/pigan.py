@@ -14,6 +14,7 @@ from .background import SkyBackground
 from .base import Drawn, GanGenerator, Patch, SceneState, Views
 from .equalised import full_precision
 from .mapping import Condition
+from .occupancy import occupancy_in
 from .rendering import Field, Marching, rays_of, render
 from .siren import FilmSiren, frequencies_of
 
@@ -94,6 +95,7 @@ class PiGANGenerator(GanGenerator):
         shift: then added to it.
         placement: what a sample stands for, see `Marching`.
         last_delta: length the last sample stands for, see `Marching`.
+        smooth: whether importance samples follow widened weights, see `Marching`.
         view_dependent: whether colours know the direction of view.
         lock_view_dependence: tell them one direction throughout: the same object from everywhere, with weights that
             were trained without (GRAM's and pi-GAN's setting for videos).
@@ -122,6 +124,7 @@ class PiGANGenerator(GanGenerator):
         shift: float = 0.0,
         placement: Literal["sample", "midpoint", "cell"] = "sample",
         last_delta: float | None = 1e10,
+        smooth: bool = False,
         view_dependent: bool = True,
         lock_view_dependence: bool = False,
         classes: int = 0,
@@ -146,6 +149,7 @@ class PiGANGenerator(GanGenerator):
             "shift": shift,
             "placement": placement,
             "last_delta": last_delta,
+            "smooth": smooth,
             "view_dependent": view_dependent,
             "lock_view_dependence": lock_view_dependence,
             "classes": classes,
@@ -168,6 +172,7 @@ class PiGANGenerator(GanGenerator):
             shift=shift,
             placement=placement,
             last_delta=last_delta,
+            smooth=smooth,
         )
 
     def map(self, z: Tensor, label: Tensor | None = None, pose: Tensor | None = None) -> Tensor:
@@ -211,7 +216,8 @@ class PiGANGenerator(GanGenerator):
             generator=generator,
             density_noise=density_noise,
             background=self._behind(scene, rays.directions),
-            shared=len(scene["phases"]) != len(views),
+            shared=len(scene["phases"]) == 1,
+            occupancy=occupancy_in(scene, marching),
         )
         rgb = (rendered.values * 2 - 1).transpose(1, 2).unflatten(2, (size, size))
         depth, alpha = rendered.depth.unflatten(1, (size, size)), rendered.alpha.unflatten(1, (size, size))

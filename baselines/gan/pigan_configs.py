@@ -20,6 +20,7 @@ _TABLETOP = {
     "shift": -1.0,
     "placement": "cell",
     "last_delta": None,
+    "smooth": True,
     "view_dependent": False,
     "classes": 10,
     "background": "learned",
@@ -35,7 +36,7 @@ GENERATORS: dict[str, dict[str, Any]] = {
         "fine": 8,
         "latent_size": 64,
         "hidden": 128,
-        "width": 80,
+        "width": 64,
         "layers": 4,
     },
     "tiny": {

@@ -15,9 +15,11 @@ from torch import Tensor
 
 from .importance import fine_distances, quantiles
 from .marching import Marching, edges_of, on_samples, shares_of
+from .occupancy import Occupancy
 from .rays import Rays, rays_of, spans
+from .skipping import march_skipping
 
-__all__ = ["Field", "Marching", "Rays", "Rendered", "rays_of", "render"]
+__all__ = ["Field", "Marching", "Occupancy", "Rays", "Rendered", "rays_of", "render"]
 
 Field = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 """(points [N, R, S, 3] in the world, unit directions [N, R, 3]) -> raw densities [N, R, S], values [N, R, S, C]."""
@@ -61,8 +63,9 @@ def render(
     generator: torch.Generator | None = None,
     density_noise: float = 0.0,
     background: Tensor | None = None,
-    memory: int = 2**21,
+    memory: int = 2**16,
     shared: bool = False,
+    occupancy: Occupancy | None = None,
 ) -> Rendered:
     """What rays see of fields.
 
@@ -75,17 +78,25 @@ def render(
         generator: on the CPU; jitters the samples. None: samples at fixed places.
         density_noise: standard deviation of noise added to raw densities; needs `generator`.
         background: what is seen behind the field, broadcastable to [N, R, C].
-        memory: evaluations of the field held at once when gradients are off.
+        memory: evaluations of the field held at once when gradients are off. More are no faster on a CPU, whose caches
+            they leave; a large GPU may take 2^21.
         shared: `field` is one field for all N pictures: it is called with all rays in a row, as for a batch of one.
+        occupancy: of the one scene there is: samples where it is empty, or hidden, are left out. For fixed places
+            without gradients. Pictures change by a grey level at most where importance samples are `smooth`; where
+            they are not, the little that is in empty space may decide where they fall, and single pixels change more.
 
     Raises:
-        ValueError: `density_noise` without `generator`.
+        ValueError: `density_noise` without `generator`, or `occupancy` with what it cannot be combined with.
     """
     if density_noise and generator is None:
         raise ValueError("density_noise needs a generator: noise comes from the caller's seed, never from elsewhere")
+    if occupancy is not None and (generator is not None or torch.is_grad_enabled()):
+        raise ValueError("occupancy is for drawing without gradients (torch.no_grad()) and without a generator")
     items, count = rays.directions.shape[:2]
     if shared:
         rays = rays.in_a_row()
+    if occupancy is not None and len(rays.directions) != 1:
+        raise ValueError("occupancy is of one scene; for many views of it say shared=True")
     stretch = rays.directions.norm(dim=-1)
     units = rays.directions / stretch[..., None]
     begin, end = spans(rays.starts, units, marching.near, marching.far, marching.bound)
@@ -94,10 +105,18 @@ def render(
     units, begin, end = _pick(units, index), _pick(begin, index), _pick(torch.maximum(begin, end), index)
     noise = _noise(units, marching, generator, density_noise)
 
-    def part(which: slice) -> tuple[Tensor, Tensor, Tensor]:
-        return _march(field, starts[:, which], units[:, which], begin[:, which], end[:, which], marching, noise[which])
-
     samples = marching.coarse + marching.fine
+    points = units.shape[0] * units.shape[1] * samples if occupancy is None else 0
+
+    def part(which: slice) -> tuple[Tensor, Tensor, Tensor]:
+        nonlocal points
+        ways = starts[:, which], units[:, which], begin[:, which], end[:, which]
+        if occupancy is None:
+            return _march(field, *ways, marching, noise[which])
+        marched = march_skipping(field, *(way[0] for way in ways), marching, occupancy)
+        points += marched.points
+        return marched.values[None], marched.distance[None], marched.alpha[None]
+
     size = units.shape[1] if torch.is_grad_enabled() else max(1, memory // (len(units) * samples))
     parts = [part(slice(first, first + size)) for first in range(0, units.shape[1], size)]
     values, distance, alpha = (
@@ -108,7 +127,7 @@ def render(
     values, depth, alpha = values.reshape(items, count, -1), depth.reshape(items, count), alpha.reshape(items, count)
     if background is not None:
         values = values + (1 - alpha)[..., None] * background
-    return Rendered(values, depth, alpha, units.shape[0] * units.shape[1] * samples)
+    return Rendered(values, depth, alpha, points)
 
 
 def _march(
@@ -117,7 +136,8 @@ def _march(
     """Values [N, K, C], shares times distances summed [N, K], and alpha [N, K] of K rays an item."""
 
     def look(distances: Tensor) -> tuple[Tensor, Tensor]:
-        return field(starts[:, :, None] + distances[..., None] * units[:, :, None], units)
+        raw, values = field(torch.addcmul(starts[:, :, None], distances[..., None], units[:, :, None]), units)
+        return raw.to(distances), values
 
     places = quantiles(marching.coarse, noise.coarse, begin)
     distances = begin[..., None] + (end - begin)[..., None] * places
@@ -146,7 +166,8 @@ def _march(
 
 def _weighted(weights: Tensor, values: Tensor) -> Tensor:
     """Sum of values [N, K, S, C] with weights [N, K, S]: [N, K, C]."""
-    return (weights[..., None, :] @ values).squeeze(-2)
+    with torch.autocast(weights.device.type, enabled=False):
+        return torch.einsum("nrs,nrsc->nrc", weights, values.float())
 
 
 def _noise(units: Tensor, marching: Marching, generator: torch.Generator | None, density_noise: float) -> _Noise:
