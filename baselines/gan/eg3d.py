@@ -15,6 +15,7 @@ from .background import SkyBackground
 from .base import Drawn, Patch, SceneState, Views
 from .decoder import PlaneDecoder, widened_sigmoid
 from .mapping import MappingNetwork
+from .occupancy import occupancy_in
 from .rendering import Marching, rays_of, render
 from .superresolution import SuperResolution
 from .triplane import Planes
@@ -135,6 +136,7 @@ class EG3DGenerator(TriplaneGenerator):
             density_noise=density_noise,
             background=self._behind(latents, rays.directions),
             shared=len(latents) != len(scene["latents"]),
+            occupancy=occupancy_in(scene, self.marching),
         )
         side = (self.neural, self.neural)
         features = (rendered.values * 2 - 1).transpose(1, 2).unflatten(2, side)

@@ -15,6 +15,7 @@ from .background import SkyBackground
 from .base import Drawn, Patch, SceneState, Views
 from .decoder import PlaneDecoder
 from .mapping import MappingNetwork
+from .occupancy import occupancy_in
 from .rendering import Marching, rays_of, render
 from .triplane_generator import TriplaneGenerator
 
@@ -121,6 +122,7 @@ class EpiGRAFGenerator(TriplaneGenerator):
             density_noise=density_noise,
             background=self._behind(latents, rays.directions),
             shared=len(planes) != len(views),
+            occupancy=occupancy_in(scene, self.marching),
         )
         return Drawn(
             rgb=rendered.values.transpose(1, 2).unflatten(2, (size, size)),

@@ -8,8 +8,11 @@ import math
 import pytest
 import torch
 from viewsweep.baselines.gan.base import Patch, Views
+from viewsweep.baselines.gan.eg3d import EG3DGenerator
+from viewsweep.baselines.gan.eg3d_configs import GENERATORS as EG3D
 from viewsweep.baselines.gan.epigraf import EpiGRAFGenerator
 from viewsweep.baselines.gan.epigraf_configs import DISCRIMINATORS, GENERATORS
+from viewsweep.baselines.gan.occupancy import with_occupancy
 from viewsweep.baselines.gan.patch_discriminator import PatchDiscriminator
 from viewsweep.baselines.gan.patches import PatchSchedule, cut_patches, draw_patch
 from viewsweep.scenes.cameras import Cameras
@@ -80,6 +83,23 @@ def test_the_last_sample_takes_all_light_that_is_left() -> None:
     torch.testing.assert_close(
         white.draw(white.scene(latents_of(white, 1)), cameras(1), 8).rgb, torch.ones(1, 3, 8, 8), atol=1e-4, rtol=0
     )
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("family", ["epigraf", "eg3d"])
+def test_skipping_empty_space_changes_no_picture(family: str, epigraf: EpiGRAFGenerator) -> None:
+    torch.manual_seed(0)
+    generator = epigraf if family == "epigraf" else EG3DGenerator(**EG3D["tiny"]).eval()
+    generator.decoder.output.weight[0] *= 100
+    pose = cameras(1).labels if generator.takes_pose else None
+    scene = generator.scene(generator.map(torch.randn(1, generator.latent_size), torch.tensor([1]), pose))
+    raw, _ = generator.field(scene["planes"], (torch.rand(1, 1000, 3) - 0.5) * 0.6)
+    generator.decoder.output.bias[0] -= raw.quantile(0.9)  # solid in a tenth, empty elsewhere
+    plain = generator.draw(scene, cameras(3), 16)
+    skipped = generator.draw(with_occupancy(generator, scene, generator.marching), cameras(3), 16)
+    assert float(plain.alpha.max()) > 0.2
+    assert skipped.points < plain.points
+    torch.testing.assert_close(skipped.rgb, plain.rgb, atol=2 / 255, rtol=0)
 
 
 @torch.no_grad()
