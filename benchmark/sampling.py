@@ -16,7 +16,7 @@ import torch
 
 from ..scenes.errors import UserError, ViewsweepError
 from ..scenes.files import make_folder
-from ..scenes.generator import Generator, Request
+from ..scenes.generator import Generator, GeneratorInfo, Request
 from ..scenes.scene import Scene, load_scene, save_scene
 from .determinism import deterministic
 from .method_record import MethodRecord, info_record
@@ -70,8 +70,8 @@ def sample_method(
     """Draw what is missing of one method's scenes.
 
     A scene whose drawing raises is counted as failed with its reason and the others go on; a
-    generator that cannot be loaded fails all of its scenes. `begin` is called before anything on
-    disk changes.
+    generator that cannot be loaded, or lacks classes that are asked for, fails all of its scenes.
+    `begin` is called before anything on disk changes.
 
     Raises:
         UserError: the folder holds scenes of another protocol or of a method that has changed.
@@ -91,16 +91,19 @@ def sample_method(
     record.failed, record.refused = {}, []
     begin()
     make_folder(folder)
+    trouble = "the method could not be loaded: "
     try:
         generator = method.load(device, batch_size)
-        info = info_record(generator.info())
+        own, trouble = generator.info(), ""
+        _check_classes(own, requests)
+        info = info_record(own)
     except Exception as error:
         fault = _fault(error)
         run.log("method failed", method=method.name, reason=fault.reason)
-        record.failed = {request.index: f"the method could not be loaded: {fault.reason}" for request in missing}
+        record.failed = {request.index: f"{trouble}{fault.reason}" for request in missing}
         record.refused = [request.index for request in missing if fault.refused]
         record.write(record_file)
-        progress.say(f"{method.name}: could not be loaded: {fault.reason}")
+        progress.say(f"{method.name}: {trouble}{fault.reason}")
         result.failed, result.refused = record.failed, record.refused
         return result
     record.accept(info)
@@ -141,6 +144,16 @@ def sample_method(
             record.write(record_file)
     result.drawn, result.failed, result.refused = session["scenes"], dict(record.failed), list(record.refused)
     return result
+
+
+def _check_classes(info: GeneratorInfo, requests: Sequence[Request]) -> None:
+    """Refuse a method that has classes, but not all that are asked for; one without any may draw what it likes."""
+    last = max((request.label for request in requests if request.label is not None), default=-1)
+    if info.classes and last >= len(info.classes):
+        raise UserError(
+            f"the protocol asks for class {last}, and {info.name} has {len(info.classes)} classes, counted from 0. "
+            "Use a protocol with its classes, or another method."
+        )
 
 
 def mismatch(scene: object, request: Request, *, needs_depth: bool = False) -> str | None:

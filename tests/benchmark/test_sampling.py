@@ -16,7 +16,7 @@ from viewsweep.benchmark.progress import Progress
 from viewsweep.benchmark.protocol import Protocol
 from viewsweep.benchmark.run_directory import RunDirectory
 from viewsweep.benchmark.sampling import Sampled, sample_method
-from viewsweep.scenes import Scene, load_scene, sweep360
+from viewsweep.scenes import GeneratorInfo, Scene, load_scene, sweep360
 from viewsweep.scenes.errors import UserError, WriteFailed
 
 Relabel = Callable[..., Callable[[Scene], Scene]]
@@ -244,3 +244,28 @@ def test_full_disk_keeps_what_is_there(
     assert load_scene(run.scene_file("painter", 0)).seed == tiny.requests()[0].seed
     assert not list(run.method_folder("painter").glob(".*.tmp"))
     assert draw(run, tiny, painter()).drawn == 2
+
+
+def test_classes_the_method_lacks_fail_all_scenes_with_the_reason(
+    run: RunDirectory, tiny: Protocol, painter: Any
+) -> None:
+    class Pair(painter):  # type: ignore[misc]
+        def info(self) -> GeneratorInfo:
+            return replace(super().info(), classes=("one", "two"))
+
+    pair = Pair()
+    sampled = draw(run, tiny, pair)
+    assert pair.batches == []
+    assert sampled.refused == [0, 1, 2]
+    assert set(sampled.failed.values()) == {
+        "the protocol asks for class 2, and painter has 2 classes, counted from 0. "
+        "Use a protocol with its classes, or another method."
+    }
+
+
+def test_method_without_classes_may_be_asked_for_any(run: RunDirectory, tiny: Protocol, painter: Any) -> None:
+    class Plain(painter):  # type: ignore[misc]
+        def info(self) -> GeneratorInfo:
+            return replace(super().info(), classes=())
+
+    assert draw(run, tiny, Plain()).drawn == 3
