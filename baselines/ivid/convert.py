@@ -2,7 +2,7 @@
 
     imagenet128_uncond.pt    4 input channels     OUT/first       draws first views
     imagenet128_cond.pt     10 input channels     OUT/following   draws the others
-    an upsampler             8 input channels     OUT/upsampler   128 to 256 pixels
+    an upsampler             8 input channels     OUT/upsampler   128 to 256 pixels, a pipeline of its own
 
 The order of writing makes a killed conversion harmless: parts are written beside their place and
 moved there whole, and model_index.json, without which a folder is no pipeline, comes last and only
@@ -31,6 +31,8 @@ from .adm_checkpoint import FILES, Checkpoint, blank_network, read_checkpoint
 from .networks import RGBDUNet
 from .pipeline import PAPER_SETTINGS, IvidPipeline
 from .sampling import ddim_scheduler
+from .upsampler import UpsamplerPipeline
+from .upsampler_recipe import PAPER
 
 __all__ = ["convert"]
 
@@ -73,7 +75,7 @@ def convert(
         (out / "model_index.json").unlink(missing_ok=True)  # until all parts are whole again
         for part, one in given.items():
             network = one.network(kind)
-            _write(partial(_save_part, network, one.path), out / part)
+            _write(partial(_save_part, network, one), out / part)
             millions = sum(parameter.numel() for parameter in network.parameters()) / 1e6
             log(f"{one.path.name}: {millions:.1f} million parameters, {network.dtype}, written to {out / part}")
         missing = [part for part in FILES if part not in _present(out)]
@@ -125,12 +127,16 @@ def _check_belonging(parts: Mapping[str, tuple[Path, Mapping[str, Any]]]) -> Non
             )
 
 
-def _save_part(network: RGBDUNet, source: Path, folder: str) -> None:
-    """The network, and where it comes from."""
-    network.save_pretrained(folder)
-    with open(source, "rb") as file:
+def _save_part(network: RGBDUNet, source: Checkpoint, folder: str) -> None:
+    """The network, and where it comes from; of an upsampler all that `load_upsampler` wants."""
+    if source.part == "upsampler":
+        planes = {"near": PAPER.sampling["near"], "far": PAPER.sampling["far"], "background": PAPER.background}
+        UpsamplerPipeline(network, ddim_scheduler(PAPER.prediction), **planes).save_pretrained(folder)
+    else:
+        network.save_pretrained(folder)
+    with source.path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    record = {"file": source.name, "sha256": digest, "stored": str(network.dtype).removeprefix("torch.")}
+    record = {"file": source.path.name, "sha256": digest, "stored": str(network.dtype).removeprefix("torch.")}
     (Path(folder) / "source.json").write_text(json.dumps(record, indent=2) + "\n")
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from .networks import IMAGE_CHANNELS, PAPER_UPSAMPLER
 from .recipe import EVERYWHERE, Recipe
 
-__all__ = ["UPSAMPLER_CONFIGS", "UpsamplerRecipe"]
+__all__ = ["PAPER", "UPSAMPLER_CONFIGS", "UpsamplerRecipe"]
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from viewsweep.baselines.ivid.convert import convert
 from viewsweep.baselines.ivid.method import load_pipeline
 from viewsweep.baselines.ivid.networks import PAPER_IMAGENET, PAPER_SINGLE, PAPER_UPSAMPLER, RGBDUNet
 from viewsweep.baselines.ivid.pipeline import PAPER_SETTINGS
+from viewsweep.baselines.ivid.upsampler import load_upsampler
 from viewsweep.cli import app
 from viewsweep.scenes import sweep360
 from viewsweep.scenes.errors import UserError, WriteFailed
@@ -183,12 +184,19 @@ def test_half_a_pipeline_says_what_is_missing(pair: list[Path], tmp_path: Path) 
     assert load_pipeline(out).first.config.classes == TINY.classes
 
 
-def test_upsampler_has_its_own_folder(tmp_path: Path) -> None:
+def test_upsampler_is_a_pipeline_of_its_own(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    convert([checkpoint(tmp_path, replace(TINY, inputs=8))], out, log=lambda line: None)
-    network = RGBDUNet.from_pretrained(out / "upsampler", low_cpu_mem_usage=False)
-    assert (network.config.size, network.config.extra_channels, network.config.condition) == (256, 4, False)
+    convert([checkpoint(tmp_path, replace(TINY, inputs=8))], out, size=16, log=lambda line: None)
     assert not (out / "model_index.json").exists()
+    upsampler = load_upsampler(out / "upsampler")
+    network = upsampler.network
+    assert (network.config.size, network.config.extra_channels, network.config.condition) == (16, 4, False)
+    assert (upsampler.config.near, upsampler.config.far, upsampler.config.background) == (0.6, 5.0, 1.0)
+    assert upsampler.scheduler.config.prediction_type == "epsilon"
+    assert json.loads((out / "upsampler" / "source.json").read_text())["stored"] == "float32"
+    small = torch.full((1, 2, 8, 8, 3), 90, dtype=torch.uint8)
+    drawn = upsampler([0], [5], small, torch.full((1, 2, 8, 8), 1.5), steps=2)
+    assert drawn.rgb.shape == (1, 2, 16, 16, 3)
 
 
 def test_converting_again_replaces_a_part(pair: list[Path], tmp_path: Path) -> None:
