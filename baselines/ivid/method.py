@@ -125,7 +125,8 @@ class IvidGenerator:
         """Name, weights and settings."""
         digest = hashlib.sha256()
         for path in sorted(self.folder.rglob("*.safetensors")):
-            digest.update(path.read_bytes())
+            with path.open("rb") as file:
+                hashlib.file_digest(file, lambda: digest)  # goes on with the same digest
         return GeneratorInfo(
             name=self.name,
             description="RGBD diffusion, view after view, each conditioned on warps of all earlier ones.",

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import platform
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -21,31 +20,25 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import Accelerator
 from safetensors.torch import load_file
 from torch import Tensor
 
 from ...scenes.errors import UnknownName, UserError
 from ...scenes.files import atomic_write, make_folder
-from ...scenes.tabletop import TRAIN_SEEDS
-from ...scenes.tabletop.dataset import prepare_views
 from .depth_code import DepthCode
 from .devices import make_accelerator
-from .estimators import SimulatedEstimator
-from .image_data import Pictures, PreparedPictures, TabletopPictures
+from .image_data import Pictures
 from .model_card import model_card
 from .networks import RGBDUNet, with_condition
 from .pairs import Conditions, FreshConditions, prepare_conditions
 from .pipeline import IvidPipeline
 from .recipe import CONFIGS, Recipe
 from .sampling import Condition, ddim_scheduler, draw_first, draw_next
+from .setting_up import hardware_of, pictures_of, refuse_other, share_of
 from .sheets import write_sheet
 from .training import Stage, branch_file, fit
 
 __all__ = ["train"]
-
-TABLETOP_FILES = ("dataset.json", "rgb.npy")
-"""What a folder of rendered views holds, finished or not."""
 
 
 def train(
@@ -81,13 +74,13 @@ def train(
     recipe = _recipe(config, steps, changes)
     code = DepthCode(near=recipe.near, far=recipe.far, background=recipe.background)
     if data is None or not (data / "prepared.json").exists():
-        _refuse_other(config, recipe, data)
+        refuse_other(config, recipe, data)
     make_folder(out)
     accelerator = make_accelerator(device, recipe.precision)
-    count = _share(recipe, accelerator)
+    count = share_of(recipe, accelerator)
     started = time.monotonic()
     with accelerator.main_process_first():
-        pictures = _pictures(recipe, data, out, code, log)
+        pictures = pictures_of(recipe, data, out, code, log)
     recipe = replace(recipe, network={**recipe.network, "size": recipe.size, "classes": len(pictures.classes)})
     torch.manual_seed(recipe.seed)  # initial weights; everything else draws from its own generators
     if recipe.first_weights is not None:
@@ -109,7 +102,7 @@ def train(
     if accelerator.is_main_process:
         _write(folder, first, second, recipe, code)
         described = {"config": config, "data": pictures.description, "classes": list(pictures.classes)}
-        hardware = _hardware(accelerator)
+        hardware = hardware_of(accelerator)
         minutes = round((time.monotonic() - started) / 60, 1)
         record = {
             "recipe": asdict(recipe),
@@ -146,38 +139,6 @@ def _recipe(config: str, steps: int | None, changes: dict[str, Any]) -> Recipe:
     if changes.get("precision", "no") not in ("bf16", "fp16", "no"):
         raise UnknownName("precision", changes["precision"], ("bf16", "fp16", "no"))
     return replace(recipe, **changes)
-
-
-def _refuse_other(config: str, recipe: Recipe, data: Path | None) -> None:
-    """Refuse a `data` folder that is neither prepared nor tabletop's, and no folder where tabletop will not do."""
-    if data is None and recipe.views:
-        return
-    hint = "Prepare pictures with `viewsweep prepare IMAGES --depth-model ... --out DIR` and give --data DIR."
-    if data is None:
-        raise UserError(f"The configuration {config} trains on pictures of your own.", hint=hint)
-    foreign = data.is_dir() and any(data.iterdir()) and not any((data / name).exists() for name in TABLETOP_FILES)
-    if foreign or not recipe.views:
-        raise UserError(f"{data}: there is no prepared.json, so these are no prepared pictures.", hint=hint)
-
-
-def _pictures(recipe: Recipe, data: Path | None, out: Path, code: DepthCode, log: Callable[[str], None]) -> Pictures:
-    """What the recipe is trained on."""
-    if data is not None and (data / "prepared.json").exists():
-        return PreparedPictures(data, recipe.size, code, recipe.radius)
-    seeds = TRAIN_SEEDS[: recipe.views]
-    views = prepare_views(data or out / "views", seeds, recipe.size, frontal_share=0.5, log=log)
-    estimator = SimulatedEstimator() if recipe.depth == "simulated" else None
-    return TabletopPictures(views, code, seeds, estimator=estimator, radius=recipe.radius)
-
-
-def _share(recipe: Recipe, accelerator: Accelerator) -> int:
-    """Pictures of a step that this process draws."""
-    if recipe.batch % accelerator.num_processes:
-        raise UserError(
-            f"A batch of {recipe.batch} cannot be shared out evenly among {accelerator.num_processes} processes.",
-            hint="Choose --batch or the number of processes so that it can.",
-        )
-    return int(recipe.batch // accelerator.num_processes)
 
 
 def given_first(source: str) -> RGBDUNet:
@@ -226,12 +187,6 @@ def _command(config: str, recipe: Recipe, data: Path | None) -> str:
     if data is not None and (data / "prepared.json").exists():
         words.append(f"--data {data.resolve().name}")
     return " ".join(words)
-
-
-def _hardware(accelerator: Accelerator) -> str:
-    if accelerator.device.type == "cuda":
-        return f"{accelerator.num_processes} x {torch.cuda.get_device_name(accelerator.device)}"
-    return f"cpu ({platform.machine()}, {torch.get_num_threads()} threads)"
 
 
 def _parameters(network: RGBDUNet) -> int:

@@ -60,7 +60,8 @@ class UpsampledGenerator:
         info = self.small.info()
         digest = hashlib.sha256((info.weights_sha256 or "").encode())
         for path in sorted(self.folder.rglob("*.safetensors")):
-            digest.update(path.read_bytes())
+            with path.open("rb") as file:
+                hashlib.file_digest(file, lambda: digest)  # goes on with the same digest
         stored = {name: self.pipeline.config[name] for name in ("anchor_depth", "depth_median")}
         upsampler = {**self.settings, **stored}
         return replace(

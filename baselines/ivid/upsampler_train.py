@@ -24,8 +24,8 @@ from .devices import make_accelerator
 from .image_data import Pictures
 from .networks import RGBDUNet
 from .sampling import ddim_scheduler
+from .setting_up import hardware_of, pictures_of, refuse_other, share_of
 from .sheets import write_sheet
-from .train import _hardware, _pictures, _refuse_other, _share
 from .training import Stage, fit
 from .upsampler import UpsamplerPipeline
 from .upsampler_card import upsampler_card
@@ -71,13 +71,13 @@ def train(
     code = DepthCode(near=recipe.near, far=recipe.far, background=recipe.background)
     prepared = data is not None and (data / "prepared.json").exists()
     if not prepared:
-        _refuse_other(name, recipe, data)
+        refuse_other(name, recipe, data)
     make_folder(out)
     accelerator = make_accelerator(device, recipe.precision)
-    count = _share(recipe, accelerator)
+    count = share_of(recipe, accelerator)
     started = time.monotonic()
     with accelerator.main_process_first():
-        pictures = _pictures(recipe, data, out, code, log)
+        pictures = pictures_of(recipe, data, out, code, log)
     recipe = replace(recipe, network={**recipe.network, "size": recipe.size, "classes": len(pictures.classes)})
     torch.manual_seed(recipe.seed)  # initial weights; everything else draws from its own generators
     network = fit(upsampler_stage(recipe, pictures, count), recipe, out, device=device, log=log)
@@ -88,7 +88,7 @@ def train(
             "command": _command(name, recipe, data if prepared else None),
             "data": pictures.description,
             "classes": list(pictures.classes),
-            "device": _hardware(accelerator),
+            "device": hardware_of(accelerator),
             "processes": accelerator.num_processes,
             "minutes_since_last_start": round((time.monotonic() - started) / 60, 1),
             "torch": torch.__version__,
