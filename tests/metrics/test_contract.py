@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import pickle
-import subprocess
-import sys
-import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -296,51 +291,6 @@ def test_gathering_from_two_workers_is_the_whole(
     assert everything(here) == everything(made(kind))
     if here.update_called:  # else torchmetrics warns, for it does not look at the other workers
         assert float(here.compute()) == float(made(kind).compute())
-
-
-@pytest.mark.slow
-def test_two_processes_are_one(tmp_path: Path) -> None:
-    """Real torch.distributed: one rank sees three scenes, the other none of one metric's."""
-    script = textwrap.dedent("""
-        import json, sys, torch
-        from viewsweep.metrics import FID, Features, NonFlatness
-        from viewsweep.scenes import load_scene
-        folder, rank = sys.argv[1], int(sys.argv[2])
-        torch.distributed.init_process_group("gloo", f"file://{folder}/rendezvous", rank=rank, world_size=2)
-        flat, fid = NonFlatness(), FID()
-        features = torch.load(f"{folder}/features.pt", weights_only=True)
-        for index in ([2, 0, 1] if rank == 0 else []):
-            flat.update(load_scene(f"{folder}/{index}.safetensors"), index=index)
-        for index in ([1] if rank == 0 else [2, 0]):
-            fid.update(Features(features[index], torch.zeros(24, 1)), index=index)
-        if rank == 1:
-            fid.update(Features(features[3], torch.zeros(24, 1)), real=True)
-        found = {name: result.to_json() for metric in (flat, fid) for name, result in metric.results().items()}
-        print(json.dumps([found, repr(flat.rows()), float(fid.compute())]))
-        torch.distributed.destroy_process_group()
-    """)
-    from viewsweep.scenes import save_scene
-
-    features = torch.stack([seen(index).embedding for index in range(4)])
-    torch.save(features, tmp_path / "features.pt")
-    for index in range(3):
-        save_scene(tmp_path / f"{index}.safetensors", SCENES[index])
-    ranks = [
-        subprocess.Popen(
-            [sys.executable, "-W", "error", "-c", script, str(tmp_path), str(rank)],
-            stdout=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "GLOO_SOCKET_IFNAME": "lo", "OMP_NUM_THREADS": "1"},
-        )
-        for rank in range(2)
-    ]
-    outputs = [rank.communicate(timeout=120)[0].splitlines()[-1] for rank in ranks]
-    flat, fid = made(NonFlatness, [0, 1, 2]), FID()
-    fid.update(Features(features[3], torch.zeros(24, 1)), real=True)
-    for index in range(3):
-        fid.update(Features(features[index], torch.zeros(24, 1)), index=index)
-    found = {name: result.to_json() for metric in (flat, fid) for name, result in metric.results().items()}
-    assert outputs[0] == outputs[1] == json.dumps([found, repr(flat.rows()), float(fid.compute())])
 
 
 def _without(scene: Scene, part: str) -> Scene:
