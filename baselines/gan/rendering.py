@@ -167,7 +167,7 @@ def _march(
 def _weighted(weights: Tensor, values: Tensor) -> Tensor:
     """Sum of values [N, K, S, C] with weights [N, K, S]: [N, K, C]."""
     with torch.autocast(weights.device.type, enabled=False):
-        return torch.einsum("nrs,nrsc->nrc", weights, values.float())
+        return torch.einsum("nrs,nrsc->nrc", weights, values.to(weights))
 
 
 def _noise(units: Tensor, marching: Marching, generator: torch.Generator | None, density_noise: float) -> _Noise:

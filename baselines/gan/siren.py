@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from .equalised import full_precision
+from .sine_layers import sine_layers
 
 __all__ = ["FilmSiren", "FoldedLayer", "frequencies_of"]
 
@@ -95,15 +96,15 @@ class FilmSiren(nn.Module):
             points: in the world, [N, R, S, 3].
             units: unit directions of view, [N, R, 3].
         """
+        shape = points.shape[1:3]
         with full_precision(points):  # a phase of 30 radians has no digits behind the point in bfloat16
+            if not self.view_dependent:
+                heads = self.density.weight * self.gain, self.density.bias * self.gain, self.rgb.weight, self.rgb.bias
+                raw, colours = sine_layers(points.flatten(1, 2), folded, heads)
+                return raw.squeeze(-1).unflatten(1, shape), colours.sigmoid().unflatten(1, shape)
             hidden = self.hidden(folded, points.flatten(1, 2))
-            raw = self.raw_density(hidden)
             last = folded[-1]
-            if self.view_dependent:
-                seen = torch.baddbmm(last.bias, units, last.weight[:, :3])  # once a ray, not once a sample
-                bias = seen[:, :, None].expand(*points.shape[:3], -1).flatten(1, 2)
-                x = torch.baddbmm(bias, hidden, last.weight[:, 3:]).sin()
-            else:
-                x = torch.baddbmm(last.bias, hidden, last.weight).sin()
-            colours = self.rgb(x).sigmoid()
-        return raw.unflatten(1, points.shape[1:3]), colours.unflatten(1, points.shape[1:3])
+            seen = torch.baddbmm(last.bias, units, last.weight[:, :3])  # once a ray, not once a sample
+            bias = seen[:, :, None].expand(*points.shape[:3], -1).flatten(1, 2)
+            colours = self.rgb(torch.baddbmm(bias, hidden, last.weight[:, 3:]).sin()).sigmoid()
+            return self.raw_density(hidden).unflatten(1, shape), colours.unflatten(1, shape)
