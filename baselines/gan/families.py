@@ -33,6 +33,7 @@ class Family:
         generator, discriminator: the networks.
         generators, discriminators: their constructor arguments by configuration.
         any_size: whether it draws pictures of sizes it was not trained at.
+        skips: whether its field costs so much that it pays to find out first where a scene is empty.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Family:
     generators: Settings
     discriminators: Settings
     any_size: bool
+    skips: bool
 
     def networks(self, config: str, classes: int) -> tuple[GanGenerator, GanDiscriminator]:
         """New networks of a configuration for so many classes (0 = unconditional).
@@ -69,6 +71,7 @@ FAMILIES = {
             pigan_configs.GENERATORS,
             pigan_configs.DISCRIMINATORS,
             any_size=True,
+            skips=True,
         ),
         Family(
             "eg3d",
@@ -80,6 +83,7 @@ FAMILIES = {
             eg3d_configs.GENERATORS,
             eg3d_configs.DISCRIMINATORS,
             any_size=False,
+            skips=False,
         ),
         Family(
             "epigraf",
@@ -91,6 +95,7 @@ FAMILIES = {
             epigraf_configs.GENERATORS,
             epigraf_configs.DISCRIMINATORS,
             any_size=True,
+            skips=False,
         ),
     )
 }

@@ -20,6 +20,7 @@ from ...scenes.scene import Scene
 from .base import Drawn, SceneState, Views
 from .drawing import to_bytes
 from .families import FAMILIES, marching_of
+from .occupancy import with_occupancy
 from .store import load_generator
 
 __all__ = [
@@ -80,6 +81,8 @@ class GanMethod:
         if marching.bound is not None:  # the sphere alone says where to look, from whatever distance
             marching = replace(marching, near=0.0, far=math.inf)
             self.generator.marching = marching  # type: ignore[assignment]  # an attribute, not a module
+        # whatever the number of views, so that a view does not depend on the others
+        self.skips = self.stored.family.skips and marching.bound is not None
 
     def info(self) -> GeneratorInfo:
         """Name, weights and settings."""
@@ -98,6 +101,7 @@ class GanMethod:
                 "trained_size": stored.size,
                 "depth_size": self.generator.settings.get("neural", "as rgb"),
                 "conditioning": "frontal mean camera" if self.generator.takes_pose else "none",
+                "skips_empty_space": self.skips,
                 "psi": self.psi,
             },
         )
@@ -120,6 +124,8 @@ class GanMethod:
         label = torch.tensor([request.label], device=device) if generator.classes else None
         pose = self.stored.viewpoint.pose(1, device) if generator.takes_pose else None
         state = generator.scene(generator.truncate(generator.map(z, label, pose), self.psi))
+        if self.skips:
+            state = with_occupancy(generator, state, marching_of(generator))
         drawn = [self._draw(state, part, request.size) for part in _chunks(request.cameras)]
         rgb, depth, alpha = (torch.cat(parts) for parts in zip(*drawn, strict=True))
         return Scene(rgb, request.cameras, depth, alpha, label=request.label, seed=request.seed)
