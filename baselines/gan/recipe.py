@@ -50,6 +50,8 @@ class Recipe:
         patches: how patches are distributed (EpiGRAF); None = whole pictures.
         patch_size: pixels of a patch's side.
         augment: strengths of `Augmentation`, see there; empty = none. Real and drawn pictures alike.
+        class_group: neighbours in a batch that show one class, as many as the discriminator's minibatch standard
+            deviation compares, so that it sees variety within a class; 1 = classes as they come.
         flip: whether pictures are mirrored together with their cameras. Wrong where left and right differ.
         poses: "data": drawn pictures take the cameras of real ones; "prior": those of `prior`.
         prior: arguments of `CameraPrior`.
@@ -90,6 +92,7 @@ class Recipe:
     patches: PatchSchedule | None = None
     patch_size: int = 0
     augment: Mapping[str, float] = field(default_factory=dict)
+    class_group: int = 1
     flip: bool = False
     poses: Literal["data", "prior"] = "data"
     prior: Mapping[str, Any] = field(default_factory=dict)

@@ -93,6 +93,7 @@ class Steps:
         self.prior = CameraPrior(**recipe.prior)
         self.step, self.size, self.fade = 0, recipe.size, 1.0
         self.raw_size: int | None = None  # of the volume rendering, once there was one
+        self.members: list[Tensor] | None = None  # the pictures of each class, once they were looked for
 
     def take(self, step: int, random: torch.Generator) -> Measured:
         """Step number `step` of both networks."""
@@ -210,8 +211,23 @@ class Steps:
                 _note(measured, "density", change, share)
                 (change * (recipe.density_weight * share * recipe.density_every)).backward()
 
-    def _real(self, count: int, random: torch.Generator) -> Real:
+    def _choose(self, count: int, random: torch.Generator) -> Tensor:
+        """Pictures for a batch; neighbours show one class where the recipe says so, [count]."""
         index = torch.randint(len(self.pictures), (count,), generator=random)
+        group = self.recipe.class_group
+        if group < 2 or not self.pictures.classes:
+            return index
+        if self.members is None:
+            labels = self.pictures.labels(torch.arange(len(self.pictures)))
+            self.members = [torch.nonzero(labels == label)[:, 0] for label in range(len(self.pictures.classes))]
+        for first in range(0, count, group):
+            same = self.members[int(self.pictures.labels(index[first : first + 1]))]
+            others = index[first : first + group]
+            index[first : first + group] = same[torch.randint(len(same), (len(others),), generator=random)]
+        return index
+
+    def _real(self, count: int, random: torch.Generator) -> Real:
+        index = self._choose(count, random)
         rgb = resized(self.pictures.batch(index).to(self.device), self.size)
         label = self.pictures.labels(index).to(self.device) if self.state.discriminator.classes else None
         views = None if self.views is None else self.views[index]
@@ -225,7 +241,7 @@ class Steps:
     def _ask(self, count: int, random: torch.Generator) -> Asked:
         """Random latents; classes and cameras as they occur together in the data."""
         generator = self.state.generator
-        index = torch.randint(len(self.pictures), (count,), generator=random)
+        index = self._choose(count, random)
         views = self.prior.draw(count, random) if self.views is None else self.views[index]
         if self.recipe.flip:
             views = _turn(views, torch.rand(count, generator=random) < 0.5)
