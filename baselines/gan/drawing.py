@@ -10,7 +10,7 @@ from .data import CameraPrior, Pictures
 from .recipe import Recipe
 from .viewpoint import Viewpoint
 
-__all__ = ["draw_set", "draw_views", "to_bytes"]
+__all__ = ["draw_set", "draw_views", "evenly", "to_bytes"]
 
 AT_ONCE = 25
 
@@ -45,10 +45,10 @@ def draw_set(
 ) -> Tensor:
     """`count` pictures of different scenes, uint8 [count, S, S, 3], the same scenes and cameras at every call.
 
-    Classes and cameras are those of evenly spaced training pictures.
+    Classes and cameras are those of `evenly` chosen training pictures.
     """
     random = torch.Generator().manual_seed(0)
-    index = torch.arange(count) * len(pictures) // count
+    index = evenly(pictures, count)
     views = pictures.views
     views = (
         CameraPrior(**recipe.prior).draw(count, random) if views is None or recipe.poses == "prior" else views[index]
@@ -64,6 +64,15 @@ def draw_set(
         scene = generator.scene(generator.map(z[rows].to(device), label, pose))
         parts.append(to_bytes(generator.draw(scene, seen, recipe.size).rgb))
     return torch.cat(parts)
+
+
+def evenly(pictures: Pictures, count: int) -> Tensor:
+    """`count` of the pictures, the same ones at every call, [count].
+
+    By chance, not every so many: where classes take turns, a stride would meet the same ones again and again.
+    """
+    order = torch.randperm(len(pictures), generator=torch.Generator().manual_seed(0))
+    return order.repeat(-(-count // len(pictures)))[:count]
 
 
 def to_bytes(rgb: Tensor) -> Tensor:

@@ -30,7 +30,7 @@ from ..ivid.devices import make_accelerator
 from .base import GanDiscriminator, GanGenerator
 from .checkpoint import State, load_checkpoint, save_checkpoint
 from .data import CameraPrior, Pictures
-from .drawing import draw_set
+from .drawing import draw_set, evenly
 from .recipe import Recipe
 from .sheets import write_sheet
 from .steps import Steps, adam
@@ -216,8 +216,7 @@ def _check_batches(recipe: Recipe, accelerator: Accelerator) -> None:
 
 
 def _real_spread(pictures: Pictures) -> float:
-    index = torch.arange(min(256, len(pictures))) * len(pictures) // min(256, len(pictures))
-    return spread(pictures.batch(index))
+    return spread(pictures.batch(evenly(pictures, min(256, len(pictures)))))
 
 
 @torch.no_grad()

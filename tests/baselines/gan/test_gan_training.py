@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 from viewsweep.baselines.gan import training
+from viewsweep.baselines.gan.drawing import evenly
 from viewsweep.baselines.gan.recipe import Recipe
 from viewsweep.baselines.gan.schedules import Fade
 from viewsweep.baselines.gan.training import Task, Trained, fit
@@ -164,3 +165,16 @@ def test_another_training_can_start_from_a_checkpoint(tmp_path: Path) -> None:
         run(tmp_path / "third", replace(RECIPE, start="nowhere.pt"))
     with pytest.raises(UnreadableFile, match="this checkpoint holds other networks"):
         run(tmp_path / "third", replace(changed), generator=ToyGenerator(classes=3))
+
+
+@pytest.mark.parametrize("count", [20, 32, 64, 100])
+def test_pictures_for_measuring_are_of_all_classes(count: int) -> None:
+    """Classes take turns in the data; every so many pictures would be of the same class."""
+    pictures = ToyPictures(count=64)
+    index = evenly(pictures, count)
+    assert len(index) == count
+    share = float(pictures.labels(index).float().mean())
+    assert 0.3 < share < 0.7
+    assert torch.equal(index, evenly(pictures, count))
+    if count <= 64:
+        assert len(index.unique()) == count
