@@ -6,6 +6,7 @@ a grey level of those drawn without.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -18,7 +19,8 @@ from .marching import Marching
 
 __all__ = ["Occupancy", "occupancy", "occupancy_in", "with_occupancy"]
 
-FAINT = 1 / 255 / 2  # share of the light that all that is taken for empty may take from a ray together
+FAINT = 1 / 255 / 16  # share of the light that all that is taken for empty may take from a ray together
+SURE = 0.5  # density that makes even cells that only share a corner with it count as filled
 FAR, NEAR = -2.0, -1.0  # codes of empty cells: nothing within reach either, or something
 
 
@@ -27,7 +29,7 @@ class Occupancy:
     """A grid of cells over the cube around the bounding sphere.
 
     Args:
-        cells: [C, C, C] by z, y, x: a density that the cell and its neighbours exceed; -1 where they are empty; -2
+        cells: [C, C, C] by z, y, x: a density that the cell and all its neighbours reach; -1 where they are empty; -2
             where all is empty within half the distance between a ray's coarse samples as well.
         bound: half the cube's side.
     """
@@ -67,9 +69,10 @@ def occupancy(
 ) -> Occupancy:
     """Look a scene's densities up at the centres of cells.
 
-    A cell counts as empty when the densities at its own centre and at its 26 neighbours' are so low that all cells like
-    it together take half a grey level of the light at most. What hides between the centres, less
-    than a cell thick and with nothing of it at any centre, is missed: choose cells no larger than the field's details.
+    A cell counts as empty when the densities at its own centre and at those of the 6 cells that share a face with it
+    are so low that all cells like it along an axis take a sixteenth of a grey level of the light at most, and nothing
+    solid is at the centres of all 26 cells around it. What hides between the centres, less than a cell thick and with
+    nothing of it at any centre, is missed: choose cells no larger than the field's details.
 
     Args:
         density: densities [P] at world points [P, 3].
@@ -88,9 +91,9 @@ def occupancy(
             found[part] = density(centres[part]).float()
     bound = _bound(marching)
     grid = found.view(cells, cells, cells)
-    highest, lowest = _widest(grid, 1), -_widest(-grid, 1)
-    empty = highest <= _faint(grid, highest, 2 * bound / cells)
-    reach = int(cells / marching.coarse / 2) + 1  # a ray's way is the sphere's diameter at most
+    beside, around, lowest = _beside(grid), _widest(grid, 1), -_widest(-grid, 1)
+    empty = (beside <= _faint(grid, beside, 2 * bound / cells)) & (around <= SURE)
+    reach = math.ceil(cells / marching.coarse / 2)  # a ray's way is the sphere's diameter at most
     near = _widest((~empty).float(), reach) > 0
     return Occupancy(torch.where(empty, torch.where(near, NEAR, FAR), lowest), bound)
 
@@ -104,6 +107,17 @@ def _faint(grid: Tensor, highest: Tensor, step: float) -> float:
             break
         limit /= 2
     return limit
+
+
+def _beside(grid: Tensor) -> Tensor:
+    """The highest entry of each cell and those that share a face with it."""
+    found = grid.clone()
+    for axis in range(3):
+        ahead, behind = grid.narrow(axis, 1, len(grid) - 1), grid.narrow(axis, 0, len(grid) - 1)
+        here, there = found.narrow(axis, 0, len(grid) - 1), found.narrow(axis, 1, len(grid) - 1)
+        torch.maximum(here, ahead, out=here)
+        torch.maximum(there, behind, out=there)
+    return found
 
 
 def _widest(grid: Tensor, reach: int) -> Tensor:
