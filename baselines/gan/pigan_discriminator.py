@@ -137,10 +137,10 @@ class PiGANDiscriminator(GanDiscriminator):
         if self.group:
             x = minibatch_deviation(x, self.group)
         with full_precision(x):
-            found = self.head(x.float().flatten(1))
+            found = self.head(x.to(self.head.weight).flatten(1))
             logits, direction, features = found[:, 0], found[:, 1:4], found[:, 4:]
             if self.embedding is not None:
-                embedded = self.embedding(self.condition(label, None))
+                embedded = self.embedding(self.condition(label, None).to(self.head.weight))
                 logits = logits + (features * embedded).sum(1) / math.sqrt(features.shape[1])
         return Verdict(logits, functional.normalize(direction, dim=1))
 

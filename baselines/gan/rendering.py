@@ -110,10 +110,11 @@ def render(
 
     def part(which: slice) -> tuple[Tensor, Tensor, Tensor]:
         nonlocal points
-        ways = starts[:, which], units[:, which], begin[:, which], end[:, which]
         if occupancy is None:
+            ways = starts[:, which], units[:, which], begin[:, which], end[:, which]
             return _march(field, *ways, marching, noise[which])
-        marched = march_skipping(field, *(way[0] for way in ways), marching, occupancy)
+        one = starts[0, which], units[0, which], begin[0, which], end[0, which]
+        marched = march_skipping(field, *one, marching, occupancy)
         points += marched.points
         return marched.values[None], marched.distance[None], marched.alpha[None]
 

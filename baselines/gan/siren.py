@@ -85,7 +85,7 @@ class FilmSiren(nn.Module):
 
     def raw_density(self, hidden: Tensor) -> Tensor:
         """Raw densities [N, P] of features [N, P, width]."""
-        raw = self.density(hidden).squeeze(-1)
+        raw: Tensor = self.density(hidden).squeeze(-1)
         return raw * self.gain if self.gain != 1 else raw
 
     def forward(self, folded: list[FoldedLayer], points: Tensor, units: Tensor) -> tuple[Tensor, Tensor]:
