@@ -334,3 +334,20 @@ def test_companions_do_not_matter_without_minibatch_statistics() -> None:
     torch.testing.assert_close(judge(pictures[1:2], label[1:2]).logits, judge(pictures, label).logits[1:2])
     wrong = judge(pictures, label.flip(0)).logits
     assert not torch.allclose(wrong, judge(pictures, label).logits, atol=1e-3)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_gpu_draws_and_learns_the_same() -> None:
+    found = []
+    for device in ("cpu", "cuda"):
+        generator = tiny().to(device)
+        latents = latents_of(tiny(), 2).to(device).requires_grad_()
+        seen = Views.of(Cameras.orbit([0.0, 0.7], [0.24] * 2), device)
+        drawn = generator.draw(generator.scene(latents), seen, SIZE, generator=torch.Generator().manual_seed(0))
+        (slope,) = torch.autograd.grad(drawn.rgb.square().sum(), latents)
+        with torch.no_grad():
+            scene = with_occupancy(generator, generator.scene(latents[:1]), generator.marching)
+            found.append([part.cpu() for part in (drawn.rgb, slope, generator.draw(scene, seen, SIZE).rgb)])
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, atol=5e-3, rtol=5e-3)
