@@ -63,17 +63,20 @@ PIGAN_PAPER = Recipe(
 # EG3D --------------------------------------------------------------------------------------------------------------
 
 EG3D_SMALL = Recipe(
-    steps=12_000,
+    steps=13_500,
     batch=16,
+    precision="bf16",
     generator_rate=0.0025,
     discriminator_rate=0.002,
+    rate_end=0.2,
     ema=0.998,
-    gamma=0.3,
+    gamma=1.0,
     r1_every=16,
     density_weight=0.25,
     density_points=500,
     swap=Fade(1.0, 1.0, 0),
     blur=Fade(2.0, 0.0, 500),
+    class_group=4,
 )
 
 EG3D_PAPER = Recipe(
