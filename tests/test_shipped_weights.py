@@ -25,6 +25,7 @@ MIB = 1 << 20
 def test_there_are_the_weights_the_readme_names() -> None:
     names = {str(path.relative_to(ROOT)) for path in FILES}
     assert names == {
+        "baselines/gan/weights/eg3d-small/generator.safetensors",
         "baselines/ivid/weights/small-upsampler/network/diffusion_pytorch_model.safetensors",
         "baselines/ivid/weights/small/first/diffusion_pytorch_model.safetensors",
         "baselines/ivid/weights/small/following/diffusion_pytorch_model.safetensors",
@@ -38,9 +39,11 @@ def test_weights_are_small() -> None:
     assert sum(sizes) < 40 * MIB
 
 
-@pytest.mark.parametrize(("name", "files"), [("small", 2), ("small-upsampler", 1)])
+@pytest.mark.parametrize(
+    ("name", "files"), [("ivid/weights/small", 2), ("ivid/weights/small-upsampler", 1), ("gan/weights/eg3d-small", 1)]
+)
 def test_records_name_the_weights_by_hash(name: str, files: int) -> None:
-    folder = ROOT / "baselines/ivid/weights" / name
+    folder = ROOT / "baselines" / name
     record = json.loads((folder / "training.json").read_text())
     found = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in record["files"]}
     assert found == record["files"]
@@ -57,9 +60,9 @@ def views(yaws_deg: list[float]) -> Cameras:
     return Cameras.orbit(yaw, torch.full_like(yaw, 0.2618), radius=RADIUS, fov=FOV)
 
 
-def accuracy(scenes: int, yaws_deg: list[float], first_index: int) -> float:
-    """Share of ivid-small's views that the feature network names as the class asked for."""
-    generator, network = viewsweep.load_method("ivid-small"), load_tabletop_network()
+def accuracy(scenes: int, yaws_deg: list[float], first_index: int, method: str = "ivid-small") -> float:
+    """Share of a method's views that the feature network names as the class asked for."""
+    generator, network = viewsweep.load_method(method), load_tabletop_network()
     requests = [
         Request(k, tabletop.TEST_SEEDS.start + k, views(yaws_deg), 64, label=k % 10)
         for k in range(first_index, first_index + scenes)
@@ -73,6 +76,10 @@ def accuracy(scenes: int, yaws_deg: list[float], first_index: int) -> float:
 
 def test_first_views_show_the_class_asked_for() -> None:
     assert accuracy(20, [0.0], first_index=5000) >= 0.8
+
+
+def test_the_gan_draws_the_classes_all_around() -> None:
+    assert accuracy(30, [0.0, 90.0, 180.0, 270.0], first_index=5000, method="eg3d-small") >= 0.85
 
 
 @pytest.mark.slow
