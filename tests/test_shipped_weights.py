@@ -83,6 +83,7 @@ def test_the_gan_draws_the_classes_all_around() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_bars_of_the_shipped_diffusion_model() -> None:
     assert accuracy(100, [0.0], first_index=6000) >= 0.9
     assert accuracy(40, [0.0, 12.0, -12.0, 24.0, -24.0, 35.0, -35.0], first_index=7000) >= 0.75
