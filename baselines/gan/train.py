@@ -10,7 +10,6 @@ Training resumes where it was killed.
 from __future__ import annotations
 
 import json
-import platform
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -18,12 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import Accelerator
 
 from ...scenes.errors import UnknownName, UserError
 from ...scenes.tabletop import TRAIN_SEEDS
 from ...scenes.tabletop.dataset import prepare_views
-from ..ivid.devices import make_accelerator
+from ..ivid.devices import hardware_of, make_accelerator
 from .base import GanDiscriminator, GanGenerator
 from .data import CameraPrior, Pictures, TabletopPictures
 from .families import FAMILIES, Family, marching_of
@@ -100,7 +98,7 @@ def train(
             "step": trained.step,
             "quality": trained.quality,
             "discriminator_parameters": sum(value.numel() for value in discriminator.parameters()),
-            "device": _hardware(accelerator),
+            "device": hardware_of(accelerator),
             "processes": accelerator.num_processes,
             "minutes_since_last_start": round((time.monotonic() - started) / 60, 1),
             "torch": torch.__version__,
@@ -201,9 +199,3 @@ def _command(family: str, config: str, known: Recipe, recipe: Recipe, data: Path
     if data is not None and not _holds_tabletop(data):
         words.append(f"--data {data.resolve().name}")
     return " ".join(words)
-
-
-def _hardware(accelerator: Accelerator) -> str:
-    if accelerator.device.type == "cuda":
-        return f"{accelerator.num_processes} x {torch.cuda.get_device_name(accelerator.device)}"
-    return f"cpu ({platform.machine()}, {torch.get_num_threads()} threads)"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import platform
+
+import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 
 from ...scenes.errors import UserError
 
-__all__ = ["make_accelerator"]
+__all__ = ["hardware_of", "make_accelerator"]
 
 
 def make_accelerator(device: str, precision: str) -> Accelerator:
@@ -34,3 +37,10 @@ def make_accelerator(device: str, precision: str) -> Accelerator:
         return Accelerator(mixed_precision=precision, cpu=cpu)
     except ValueError as error:  # bf16 on a device without it
         raise UserError(f"This device cannot train in {precision} ({error}).", hint="Choose --precision no.") from error
+
+
+def hardware_of(accelerator: Accelerator) -> str:
+    """What a training ran on, for its record."""
+    if accelerator.device.type == "cuda":
+        return f"{accelerator.num_processes} x {torch.cuda.get_device_name(accelerator.device)}"
+    return f"cpu ({platform.machine()}, {torch.get_num_threads()} threads)"

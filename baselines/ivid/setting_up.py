@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Callable
 from pathlib import Path
 
-import torch
 from accelerate import Accelerator
 
 from ...scenes.errors import UserError
@@ -17,7 +15,7 @@ from .estimators import SimulatedEstimator
 from .image_data import Pictures, PreparedPictures, TabletopPictures
 from .recipe import Recipe
 
-__all__ = ["hardware_of", "pictures_of", "refuse_other", "share_of"]
+__all__ = ["pictures_of", "refuse_other", "share_of"]
 
 TABLETOP_FILES = ("dataset.json", "rgb.npy")
 """What a folder of rendered views holds, finished or not."""
@@ -53,10 +51,3 @@ def share_of(recipe: Recipe, accelerator: Accelerator) -> int:
             hint="Choose --batch or the number of processes so that it can.",
         )
     return int(recipe.batch // accelerator.num_processes)
-
-
-def hardware_of(accelerator: Accelerator) -> str:
-    """What a training ran on, for its record."""
-    if accelerator.device.type == "cuda":
-        return f"{accelerator.num_processes} x {torch.cuda.get_device_name(accelerator.device)}"
-    return f"cpu ({platform.machine()}, {torch.get_num_threads()} threads)"

@@ -26,7 +26,7 @@ from torch import Tensor
 from ...scenes.errors import UnknownName, UserError
 from ...scenes.files import atomic_write, make_folder
 from .depth_code import DepthCode
-from .devices import make_accelerator
+from .devices import hardware_of, make_accelerator
 from .image_data import Pictures
 from .model_card import model_card
 from .networks import RGBDUNet, with_condition
@@ -34,7 +34,7 @@ from .pairs import Conditions, FreshConditions, prepare_conditions
 from .pipeline import IvidPipeline
 from .recipe import CONFIGS, Recipe
 from .sampling import Condition, ddim_scheduler, draw_first, draw_next
-from .setting_up import hardware_of, pictures_of, refuse_other, share_of
+from .setting_up import pictures_of, refuse_other, share_of
 from .sheets import write_sheet
 from .training import Stage, branch_file, fit
 

@@ -20,11 +20,11 @@ from torch import Tensor
 from ...scenes.errors import UnknownName, UserError
 from ...scenes.files import atomic_write, make_folder
 from .depth_code import DepthCode
-from .devices import make_accelerator
+from .devices import hardware_of, make_accelerator
 from .image_data import Pictures
 from .networks import RGBDUNet
 from .sampling import ddim_scheduler
-from .setting_up import hardware_of, pictures_of, refuse_other, share_of
+from .setting_up import pictures_of, refuse_other, share_of
 from .sheets import write_sheet
 from .training import Stage, fit
 from .upsampler import UpsamplerPipeline
