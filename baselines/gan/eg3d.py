@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .arguments import arguments
 from .backbone import Backbone
-from .background import SkyBackground
+from .background import behind
 from .base import Drawn, Patch, SceneState, Views
 from .decoder import PlaneDecoder, widened_sigmoid
 from .mapping import MappingNetwork
@@ -51,7 +51,8 @@ class EG3DGenerator(TriplaneGenerator):
         pose: whether a pose conditions the mapping (generator pose conditioning, section 4.4).
         pose_scale: multiplies the conditioning pose.
         planes: "full", or "official" for weights converted from the published ones.
-        background: "black" (nothing behind the object), "white", or "learned" (`SkyBackground`).
+        background: "black" (nothing behind the object), "white", "learned" (`SkyBackground`) or "backdrop"
+            (`Backdrop`).
         noise: whether the backbone has constant spatial noise.
         late: upsample after convolutions rather than before them (four times as cheap).
     """
@@ -80,7 +81,7 @@ class EG3DGenerator(TriplaneGenerator):
         pose: bool = True,
         pose_scale: float = 1.0,
         planes: Planes = "full",
-        background: Literal["black", "white", "learned"] = "black",
+        background: Literal["black", "white", "learned", "backdrop"] = "black",
         noise: bool = False,
         late: bool = False,
     ) -> None:
@@ -95,7 +96,7 @@ class EG3DGenerator(TriplaneGenerator):
         )
         self.backbone = Backbone(latent, widths, 3 * channels, noise=noise, late=late)
         self.decoder = PlaneDecoder(channels, hidden, features)
-        self.sky = SkyBackground(latent, features) if background == "learned" else None
+        self.sky = behind(background, latent, features)
         self.upper = SuperResolution(latent, features, start=start, widths=upper, size=size, late=late)
         self.marching = Marching(
             near=near,

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .arguments import arguments
 from .backbone import Backbone
-from .background import SkyBackground
+from .background import behind
 from .base import Drawn, Patch, SceneState, Views
 from .decoder import PlaneDecoder
 from .mapping import MappingNetwork
@@ -45,8 +45,8 @@ class EpiGRAFGenerator(TriplaneGenerator):
         classes: number of classes; 0 = unconditional.
         pose: whether a pose conditions the mapping.
         pose_scale: multiplies the conditioning pose.
-        background: "last" (the last sample of a ray takes all light that is left, as in the paper), "white", or
-            "learned" (`SkyBackground`).
+        background: "last" (the last sample of a ray takes all light that is left, as in the paper), "white",
+            "learned" (`SkyBackground`) or "backdrop" (`Backdrop`).
         noise: whether the backbone has spatial noise: constant, so that a scene is the same from everywhere.
         late: upsample after convolutions rather than before them (four times as cheap).
     """
@@ -73,7 +73,7 @@ class EpiGRAFGenerator(TriplaneGenerator):
         classes: int = 0,
         pose: bool = False,
         pose_scale: float = 1.0,
-        background: Literal["last", "white", "learned"] = "last",
+        background: Literal["last", "white", "learned", "backdrop"] = "last",
         noise: bool = True,
         late: bool = False,
     ) -> None:
@@ -88,7 +88,7 @@ class EpiGRAFGenerator(TriplaneGenerator):
         )
         self.backbone = Backbone(latent, widths, 3 * channels, noise=noise, late=late)
         self.decoder = PlaneDecoder(channels, hidden, 3, activation="leaky_relu", output="linear")
-        self.sky = SkyBackground(latent, 3) if background == "learned" else None
+        self.sky = behind(background, latent, 3)
         self.marching = Marching(
             near=near,
             far=far,
@@ -135,6 +135,6 @@ class EpiGRAFGenerator(TriplaneGenerator):
     def _behind(self, latents: Tensor, directions: Tensor) -> Tensor | None:
         """The colours of rays [N, R, 3] that meet nothing."""
         if self.sky is not None:
-            colours: Tensor = self.sky(latents, directions)
+            colours: Tensor = self.sky(latents, directions).tanh()  # pictures are in [-1, 1]
             return colours
         return directions.new_ones(1) if self.background == "white" else None

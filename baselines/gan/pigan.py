@@ -10,7 +10,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from .background import SkyBackground
+from .background import behind
 from .base import Drawn, GanGenerator, Patch, SceneState, Views
 from .equalised import full_precision
 from .mapping import Condition
@@ -100,8 +100,8 @@ class PiGANGenerator(GanGenerator):
         lock_view_dependence: tell them one direction throughout: the same object from everywhere, with weights that
             were trained without (GRAM's and pi-GAN's setting for videos).
         classes: number of classes; 0 = unconditional.
-        background: "learned" (`SkyBackground`), "white", "black", or "last": in evaluation mode the last sample of a
-            ray takes all light that is left.
+        background: "learned" (`SkyBackground`), "backdrop" (`Backdrop`), "white", "black", or "last": in evaluation
+            mode the last sample of a ray takes all light that is left.
         decay: of the running mean of the latents.
     """
 
@@ -128,7 +128,7 @@ class PiGANGenerator(GanGenerator):
         view_dependent: bool = True,
         lock_view_dependence: bool = False,
         classes: int = 0,
-        background: Literal["learned", "white", "black", "last"] = "last",
+        background: Literal["learned", "backdrop", "white", "black", "last"] = "last",
         decay: float = 0.998,
     ) -> None:
         super().__init__()
@@ -159,7 +159,7 @@ class PiGANGenerator(GanGenerator):
         self.latent_size, self.classes, self.background = latent_size, classes, background
         self.locked = lock_view_dependence
         self.siren = FilmSiren(width, layers, box, view_dependent=view_dependent, gain=gain)
-        self.sky = SkyBackground(SKY, 3) if background == "learned" else None
+        self.sky = behind(background, SKY, 3)
         outputs = 2 * self.siren.films * width + (SKY if self.sky is not None else 0)
         self.mapping = FilmMapping(latent_size, hidden, mapping_layers, outputs, classes=classes, decay=decay)
         self.marching = Marching(

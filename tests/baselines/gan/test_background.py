@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from viewsweep.baselines.gan.background import SkyBackground
+from viewsweep.baselines.gan.background import Backdrop, SkyBackground
 from viewsweep.baselines.gan.base import Views
 from viewsweep.baselines.gan.rendering import rays_of
 from viewsweep.scenes.cameras import Cameras
@@ -48,3 +48,14 @@ def test_it_can_show_a_vertical_blend_of_two_colours_in_each_scene() -> None:
     solved = torch.linalg.lstsq(hidden[0], wanted).solution
     sky.output.weight.copy_(solved.T / sky.output.gain)
     assert float((sky(latents, directions).flatten(0, 1) - wanted).abs().max()) < 0.02
+
+
+def test_a_backdrop_is_the_same_all_around_and_differs_with_height() -> None:
+    drop, latents = Backdrop(4, 3), torch.randn(2, 4)
+    turn = torch.linspace(0, 6, 7)
+    around = torch.stack([turn.sin(), torch.full_like(turn, 0.4), turn.cos()], -1).expand(2, 7, 3)
+    found = drop(latents, around)
+    assert torch.allclose(found, found[:, :1].expand_as(found), atol=1e-6)
+    upwards = torch.stack([torch.zeros(7), torch.linspace(-1, 1, 7), torch.ones(7)], -1).expand(2, 7, 3)
+    assert float(drop(latents, upwards).std(1).min()) > 1e-3
+    assert not torch.allclose(found[0], found[1])
