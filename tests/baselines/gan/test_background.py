@@ -50,6 +50,7 @@ def test_it_can_show_a_vertical_blend_of_two_colours_in_each_scene() -> None:
     assert float((sky(latents, directions).flatten(0, 1) - wanted).abs().max()) < 0.02
 
 
+@torch.no_grad()
 def test_a_backdrop_is_the_same_all_around_and_differs_with_height() -> None:
     drop, latents = Backdrop(4, 3), torch.randn(2, 4)
     turn = torch.linspace(0, 6, 7)
