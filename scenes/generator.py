@@ -15,7 +15,10 @@ import torch
 from .cameras import Cameras
 from .scene import Scene
 
-__all__ = ["Generator", "GeneratorInfo", "Request", "scene_generator"]
+__all__ = ["TASKS", "Generator", "GeneratorInfo", "Request", "scene_generator"]
+
+TASKS = ("sweep", "scene", "motion", "inversion")
+"""What a method can be asked for, see `GeneratorInfo`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +31,8 @@ class Request:
         cameras: the views to draw, in this order.
         size: image height and width in pixels.
         label: class index asked for; None for unconditional methods and data.
-        context: the views given to the generator (completion tasks).
+        context: the views given to the generator (completion tasks); of its pixels, those of its mask.
+        sample: which of the samples of one scene this is (completion tasks); they differ in `seed`.
     """
 
     index: int
@@ -37,6 +41,7 @@ class Request:
     size: int
     label: int | None = None
     context: Scene | None = None
+    sample: int = 0
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,9 @@ class GeneratorInfo:
         classes: names of the classes it can be asked for; empty = unconditional.
         weights_sha256: hash of the weights, or None for methods without any.
         details: further settings worth printing (steps, guidance ...).
+        tasks: what it can be asked for: "sweep" (scenes from nothing but a seed), or completions of
+            a context: "scene" (its other views), "motion" (the frame after), "inversion" (the scene
+            of a frozen generator behind part of a picture).
     """
 
     name: str
@@ -64,6 +72,7 @@ class GeneratorInfo:
     classes: tuple[str, ...] = ()
     weights_sha256: str | None = None
     details: dict[str, str | int | float | bool] = field(default_factory=dict)
+    tasks: tuple[str, ...] = ("sweep",)
 
 
 @runtime_checkable

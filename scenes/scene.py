@@ -43,9 +43,15 @@ class Scene:
         label: class index the generator was asked for.
         seed: the seed that makes this scene again.
         context: the views the generator was given (completion tasks).
+        mask: which pixels are given, bool, [V, H, W]; None = all of them. Of a context: what lies
+            outside is not for the method to see.
+        flow: backward flow in pixels, x right and y down, float32, [V, H, W, 2]: a view at x shows
+            what the context shows at x + flow(x). NaN = nothing in the context shows it.
+        latent: the latent (w) of the generator that drew this scene, float32, [L] (inversion tasks).
 
     Raises:
-        InvalidScene: shapes or types that do not fit together, infinite or non-positive depth.
+        InvalidScene: shapes or types that do not fit together, infinite or non-positive depth,
+            infinite flow, a latent that is not finite.
     """
 
     rgb: Tensor
@@ -56,6 +62,9 @@ class Scene:
     label: int | None = None
     seed: int | None = None
     context: Scene | None = None
+    mask: Tensor | None = None
+    flow: Tensor | None = None
+    latent: Tensor | None = None
 
     def __post_init__(self) -> None:
         if self.rgb.ndim != 4 or self.rgb.shape[-1] != 3 or self.rgb.dtype != torch.uint8:
@@ -70,6 +79,8 @@ class Scene:
         _check_map("depth", self.depth, (views, height, width), torch.float32)
         _check_map("alpha", self.alpha, (views, height, width), torch.uint8)
         _check_map("normals", self.normals, (views, height, width, 3), torch.float32)
+        _check_map("mask", self.mask, (views, height, width), torch.bool)
+        _check_map("flow", self.flow, (views, height, width, 2), torch.float32)
         if self.depth is not None:
             bad = torch.isinf(self.depth) | (self.depth <= 0)
             if bool(bad.any()):
@@ -78,9 +89,13 @@ class Scene:
                     f"depth of view {view} is infinite or not positive at {int(bad[view].sum())} pixels. "
                     "Depth is z-depth, finite and positive; mark pixels without a surface as NaN."
                 )
+        if self.flow is not None:
+            _check_flow(self.flow)
+        if self.latent is not None:
+            _check_latent(self.latent)
 
     def __repr__(self) -> str:
-        parts = ["cameras", "depth", "alpha", "normals", "context"]
+        parts = ["cameras", "depth", "alpha", "normals", "context", "mask", "flow", "latent"]
         held = ", ".join(["rgb", *(name for name in parts if getattr(self, name) is not None)])
         height, width = self.size
         return f"Scene({self.views} views {width}x{height}: {held}; label={self.label}, seed={self.seed})"
@@ -114,6 +129,9 @@ class Scene:
             label=self.label,
             seed=self.seed,
             context=self.context,
+            mask=None if self.mask is None else self.mask[views],
+            flow=None if self.flow is None else self.flow[views],
+            latent=self.latent,
         )
 
 
@@ -167,6 +185,9 @@ def _tensors(scene: Scene, prefix: str = "") -> dict[str, Tensor]:
         "depth": scene.depth,
         "alpha": scene.alpha,
         "normals": scene.normals,
+        "mask": scene.mask,
+        "flow": scene.flow,
+        "latent": scene.latent,
         "cam_to_world": None if scene.cameras is None else scene.cameras.cam_to_world,
         "intrinsics": None if scene.cameras is None else scene.cameras.intrinsics,
     }
@@ -205,6 +226,9 @@ def _scene(tensors: dict[str, Tensor], header: dict[str, Any]) -> Scene:
         label=label,
         seed=seed,
         context=_scene(nested, context or {}) if nested else None,
+        mask=own.get("mask"),
+        flow=own.get("flow"),
+        latent=own.get("latent"),
     )
 
 
@@ -213,3 +237,21 @@ def _check_map(name: str, value: Tensor | None, shape: tuple[int, ...], dtype: t
         raise InvalidScene(
             f"{name} is {value.dtype} with shape {list(value.shape)}; with this rgb it must be {dtype}, {list(shape)}."
         )
+
+
+def _check_flow(flow: Tensor) -> None:
+    half = torch.isnan(flow).any(dim=-1) & ~torch.isnan(flow).all(dim=-1)
+    bad = torch.isinf(flow).any(dim=-1) | half
+    if bool(bad.any()):
+        view = int(torch.nonzero(bad)[0, 0])
+        raise InvalidScene(
+            f"flow of view {view} is infinite, or NaN in x or y alone, at {int(bad[view].sum())} pixels. "
+            "Flow is in pixels, finite; mark pixels that the context does not show as NaN in both."
+        )
+
+
+def _check_latent(latent: Tensor) -> None:
+    if latent.ndim != 1 or len(latent) < 1 or latent.dtype != torch.float32:
+        raise InvalidScene(f"latent is {latent.dtype} with shape {list(latent.shape)}; it must be float32, [length].")
+    if not bool(torch.isfinite(latent).all()):
+        raise InvalidScene("latent holds values that are not finite.")

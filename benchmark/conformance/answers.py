@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv2d
 
-from ...scenes.generator import GeneratorInfo, Request
+from ...scenes.generator import TASKS, GeneratorInfo, Request
 from ...scenes.scene import Scene
 from ..fingerprint import sha256_json
 from ..method_record import info_record
@@ -129,6 +129,7 @@ def _wrong_with(info: GeneratorInfo) -> str | None:
         ("classes", _are_names, "a tuple of different names"),
         ("weights_sha256", lambda value: value is None or isinstance(value, str), "a hash, or None"),
         ("details", lambda value: isinstance(value, dict), "a dictionary"),
+        ("tasks", _are_tasks, f"a tuple of some of {', '.join(TASKS)}"),
     ]
     assert {name for name, _, _ in rules} == {field.name for field in fields(GeneratorInfo)}
     for name, holds, wanted in rules:
@@ -154,6 +155,10 @@ def _are_names(value: object) -> bool:
     if not isinstance(value, tuple) or not all(isinstance(name, str) and name for name in value):
         return False
     return len(set(value)) == len(value)
+
+
+def _are_tasks(value: object) -> bool:
+    return _are_names(value) and isinstance(value, tuple) and len(value) > 0 and set(value) <= set(TASKS)
 
 
 def _misplaced(asked: Sequence[Request], given: list[object]) -> bool:
