@@ -8,23 +8,22 @@ average their gradients; the first of them writes the files.
 
 from __future__ import annotations
 
-import io
 import math
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from diffusers import DDPMScheduler
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from ...scenes.errors import UnreadableFile, UserError
+from ...scenes.errors import UserError
 from ...scenes.files import atomic_write, make_folder
 from ...scenes.generator import scene_generator
+from ..resumable import kept_lines, load_state, rate_share, restore, save_state, update_average
 from .devices import make_accelerator
 from .networks import RGBDUNet
 from .recipe import Recipe
@@ -32,7 +31,6 @@ from .sampling import FORWARD
 
 __all__ = ["Stage", "branch_file", "fit", "noise_scheduler"]
 
-WARM_UP = 300
 SAVE_EVERY = 250
 LOG_EVERY = 50
 
@@ -95,12 +93,12 @@ def fit(stage: Stage, recipe: Recipe, out: Path, *, device: str, log: Callable[[
     scheduler = noise_scheduler(recipe.prediction)
     checkpoint = folder / "checkpoint.pt"
     identity = _identity(stage, recipe, accelerator.num_processes)
-    state = _load(checkpoint, identity)
-    step = _restore(state, network, average, optimiser, accelerator.scaler)
+    state = load_state(checkpoint, identity)
+    step = restore(state, network, average, optimiser, accelerator.scaler)
     if step and accelerator.is_main_process:
         log(f"{stage.name}: going on after step {step} of {stage.steps}")
     losses = folder / "losses.csv"
-    lines = _kept_lines(losses, step)
+    lines = kept_lines(losses, step)
     stream = f"ivid.train.{stage.name}.{recipe.seed}"
     if accelerator.num_processes > 1:
         stream += f".process {accelerator.process_index} of {accelerator.num_processes}"
@@ -111,7 +109,7 @@ def fit(stage: Stage, recipe: Recipe, out: Path, *, device: str, log: Callable[[
     while step < stage.steps:
         step += 1
         for group in stepper.param_groups:
-            group["lr"] = recipe.rate * _schedule(step, stage.steps, recipe.schedule)
+            group["lr"] = recipe.rate * rate_share(step, stage.steps, recipe.schedule)
         generator = scene_generator(step, stream)
         clean, label, condition = stage.batch(generator)
         parts = _parts(network, scheduler, recipe, clean, label, condition, generator)
@@ -128,7 +126,7 @@ def fit(stage: Stage, recipe: Recipe, out: Path, *, device: str, log: Callable[[
         stepper.step()
         stepper.zero_grad(set_to_none=True)
         network.freeze_null_class()
-        _update_average(average, network, min(recipe.ema, (1 + step) / (10 + step)))
+        update_average(average, network, min(recipe.ema, (1 + step) / (10 + step)))
         recent.append(loss)
         if step % LOG_EVERY == 0 or step == stage.steps:
             mean = float(accelerator.reduce(torch.stack(recent).mean(), "mean"))
@@ -149,7 +147,7 @@ def fit(stage: Stage, recipe: Recipe, out: Path, *, device: str, log: Callable[[
             atomic_write(branch_file(out, stage.name), save({k: v.cpu().contiguous() for k, v in average.items()}))
         if step % SAVE_EVERY == 0 or step == stage.steps:
             atomic_write(losses, "\n".join(["step,loss", *lines]) + "\n")
-            _save(checkpoint, identity, step, network, average, optimiser, accelerator.scaler)
+            save_state(checkpoint, identity, step, network, average, optimiser, accelerator.scaler)
         if step % (SAVE_EVERY * 4) == 0 or step == stage.steps:
             stage.sheet(_averaged(stage.network, average, accelerator.device), folder / f"samples-{step:06d}.png")
     accelerator.wait_for_everyone()  # the others need the files of the first
@@ -188,22 +186,6 @@ def _parts(
     return [(list(part[:-1]), part[-1]) for part in zip(*split, strict=True)]
 
 
-def _schedule(step: int, total: int, kind: str) -> float:
-    """Linear warm-up, then half a cosine down to a twentieth; or 1 throughout."""
-    if kind == "constant":
-        return 1.0
-    warm = min(WARM_UP, max(1, total // 10))
-    if step <= warm:
-        return step / warm
-    return 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, total - warm)))
-
-
-@torch.no_grad()
-def _update_average(average: dict[str, Tensor], network: RGBDUNet, decay: float) -> None:
-    current = network.state_dict()
-    torch._foreach_lerp_(list(average.values()), [current[name] for name in average], 1 - decay)
-
-
 def _averaged(network: RGBDUNet, average: dict[str, Tensor], device: str | torch.device) -> RGBDUNet:
     copy: RGBDUNet = RGBDUNet.from_config(network.config)
     copy.load_state_dict({name: value.cpu() for name, value in average.items()})
@@ -215,66 +197,3 @@ def _identity(stage: Stage, recipe: Recipe, processes: int) -> str:
     network = {key: value for key, value in sorted(stage.network.config.items()) if not key.startswith("_")}
     together = f" {processes} processes" if processes > 1 else ""
     return f"{stage.name} {stage.steps} {recipe!r} {network!r} {stage.data}{together}"
-
-
-def _save(
-    path: Path,
-    identity: str,
-    step: int,
-    network: RGBDUNet,
-    average: dict[str, Tensor],
-    optimiser: torch.optim.Optimizer,
-    scaler: Any,
-) -> None:
-    content = io.BytesIO()
-    state = {
-        "identity": identity,
-        "step": step,
-        "network": network.state_dict(),
-        "average": average,
-        "optimiser": optimiser.state_dict(),
-        "scaler": None if scaler is None else scaler.state_dict(),
-    }
-    torch.save(state, content)
-    atomic_write(path, content.getvalue())
-
-
-def _load(path: Path, identity: str) -> dict[str, Any] | None:
-    """What `_save` wrote, or None."""
-    if not path.exists():
-        return None
-    hint = "Delete it to start over, or choose another --out."
-    try:
-        state: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises a dozen types for damaged archives
-        raise UnreadableFile(f"{path}: not a readable checkpoint ({error}).", hint=hint) from error
-    if not isinstance(state, dict) or state.get("identity") != identity:
-        raise UnreadableFile(f"{path}: this checkpoint belongs to another configuration.", hint=hint)
-    return state
-
-
-def _restore(
-    state: dict[str, Any] | None,
-    network: RGBDUNet,
-    average: dict[str, Tensor],
-    optimiser: torch.optim.Optimizer,
-    scaler: Any,
-) -> int:
-    """Take everything back from `state`; the number of steps taken so far."""
-    if state is None:
-        return 0
-    network.load_state_dict(state["network"])
-    for name, value in state["average"].items():
-        average[name].copy_(value)
-    optimiser.load_state_dict(state["optimiser"])
-    if scaler is not None and state["scaler"] is not None:
-        scaler.load_state_dict(state["scaler"])
-    return int(state["step"])
-
-
-def _kept_lines(path: Path, step: int) -> list[str]:
-    """Loss lines up to `step`; later ones were written by steps that will be taken again."""
-    if not path.exists():
-        return []
-    lines = path.read_text().splitlines()[1:]
-    return [line for line in lines if int(line.split(",")[0]) <= step]

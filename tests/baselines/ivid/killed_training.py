@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from viewsweep.baselines import resumable
 from viewsweep.baselines.ivid import train as ivid
 from viewsweep.baselines.ivid import training
 from viewsweep.baselines.ivid.recipe import CONFIGS
@@ -43,7 +44,7 @@ def strike_at(number: int, where: str) -> None:
         write(path, content)
         die()
 
-    training.atomic_write = deadly_write
+    training.atomic_write = resumable.atomic_write = deadly_write
 
 
 def main(out: Path, data: Path, kills: list[str]) -> None:
