@@ -10,20 +10,15 @@ Nothing in it is executed: the class is looked up by the family's name, weights 
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
-from torch import Tensor
-
 from ...scenes.errors import UnreadableFile, UserError
 from ...scenes.files import atomic_write, make_folder
+from ..weight_file import file_digest, read_weights, write_weights
 from .base import GanGenerator
 from .families import FAMILIES, Family
 from .model_card import model_card
@@ -77,10 +72,8 @@ def save_generator(
         WriteFailed: disk full or folder not writable.
     """
     make_folder(folder)
-    weights = {name: _half(name, value) for name, value in generator.state_dict().items()}
-    content = save(weights, {"viewsweep": json.dumps({"family": family.name})})
-    atomic_write(folder / WEIGHTS, content)
-    whole = {**record, "files": {WEIGHTS: hashlib.sha256(content).hexdigest()}}
+    digest = write_weights(folder / WEIGHTS, generator, {"viewsweep": json.dumps({"family": family.name})})
+    whole = {**record, "files": {WEIGHTS: digest}}
     atomic_write(folder / "training.json", json.dumps(whole, indent=2, ensure_ascii=False) + "\n")
     parameters = sum(value.numel() for value in generator.parameters())
     atomic_write(folder / "README.md", model_card(whole, family, parameters=parameters, size=size, classes=classes))
@@ -133,19 +126,10 @@ def load_generator(folder: Path, family: str | None = None) -> Stored:
         raise UnreadableFile(
             f"{folder / CONFIG}: it names {len(classes)} classes, its generator has {generator.classes}."
         )
-    generator.load_state_dict(_read_weights(folder / WEIGHTS, generator))
-    digest = _digest(folder / WEIGHTS)
+    hint = "The file belongs to another generator than config.json describes; both come from one training."
+    generator.load_state_dict(read_weights(folder / WEIGHTS, generator, hint=hint))
+    digest = file_digest(folder / WEIGHTS)
     return Stored(generator.eval().requires_grad_(False), found, viewpoint, size, classes, digest)
-
-
-def _half(name: str, value: Tensor) -> Tensor:
-    value = value.detach().cpu()
-    if not value.is_floating_point():
-        return value.contiguous()
-    stored = value.half().contiguous()
-    if not bool(torch.isfinite(stored).all()):
-        raise UserError(f"The weight {name} does not fit half precision: it reaches {float(value.abs().max()):g}.")
-    return stored
 
 
 def _read_config(folder: Path) -> dict[str, Any]:
@@ -171,38 +155,3 @@ def _read_config(folder: Path) -> dict[str, Any]:
     if not isinstance(config, dict) or config.get("schema") != SCHEMA:
         raise UnreadableFile(f"{path}: not the configuration of a GAN of this version ({SCHEMA}).")
     return config
-
-
-def _read_weights(path: Path, generator: GanGenerator) -> dict[str, Tensor]:
-    """Tensors in float32 that fit `generator` exactly."""
-    try:
-        held = load_file(path)
-    except (OSError, SafetensorError, ValueError) as error:
-        raise UnreadableFile(f"{path}: not a readable weight file ({error}).") from error
-    wanted = generator.state_dict()
-    hint = "The file belongs to another generator than config.json describes; both come from one training."
-    missing, surplus = sorted(wanted.keys() - held.keys()), sorted(held.keys() - wanted.keys())
-    if missing or surplus:
-        parts = [f"{_some(names)} {verb}" for names, verb in ((missing, "missing"), (surplus, "left over")) if names]
-        raise UnreadableFile(f"{path}: {', '.join(parts)}.", hint=hint)
-    for name, value in held.items():
-        if value.shape != wanted[name].shape:
-            raise UnreadableFile(
-                f"{path}: {name} has shape {list(value.shape)}; the configuration makes it {list(wanted[name].shape)}.",
-                hint=hint,
-            )
-        if value.is_floating_point() and not bool(torch.isfinite(value).all()):
-            raise UnreadableFile(f"{path}: {name} holds numbers that are not finite.")
-    return {name: value.to(wanted[name].dtype) for name, value in held.items()}
-
-
-def _some(names: list[str]) -> str:
-    shown = ", ".join(names[:3])
-    return (
-        f"{shown} and {len(names) - 3} more are" if len(names) > 3 else f"{shown} {'is' if len(names) == 1 else 'are'}"
-    )
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
