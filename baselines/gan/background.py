@@ -14,7 +14,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from .equalised import LEAK, EqualLinear, full_precision
+from .equalised import LEAK, EqualLinear, full_precision, normalise_moment
 
 __all__ = ["Backdrop", "SkyBackground", "behind"]
 
@@ -44,6 +44,11 @@ class SkyBackground(nn.Module):
         return values
 
 
+GAIN = 3.0
+"""Multiplies a backdrop's values. A generator that begins with backdrops of all kinds keeps those that are real; one
+that begins with nearly the same for all finds one kind and no way to the others."""
+
+
 class Backdrop(nn.Module):
     """Values by height of the direction alone: a hidden layer, its scales and shifts made by another from the latents.
 
@@ -63,9 +68,9 @@ class Backdrop(nn.Module):
     def forward(self, latents: Tensor, directions: Tensor) -> Tensor:
         """Latents [N, L] (or [1, L]) and directions [N, R, 3] of any length to [N, R, channels], float32."""
         with full_precision(directions):
-            scale, shift = self.style(self.mix(latents.float()))[:, None].chunk(2, -1)
+            scale, shift = self.style(self.mix(normalise_moment(latents.float())))[:, None].chunk(2, -1)
             x = self.height(F.normalize(directions.float(), dim=-1)[..., 1:2])
-            values: Tensor = self.output(F.leaky_relu(x * (1 + scale) + shift, LEAK))
+            values: Tensor = self.output(F.leaky_relu(x * (1 + scale) + shift, LEAK)) * GAIN
         return values
 
 
