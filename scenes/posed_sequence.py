@@ -30,7 +30,7 @@ SHAPE_TOLERANCE = 0.01
 """How far width : height of a depth map or a mask may be off the picture's."""
 
 DEPTH_FRAMES = 10
-DEPTH_STRIDE = 4  # every fourth pixel each way is plenty for a median
+DEPTH_SIDE = 256  # pixels along the shorter side are plenty for a median
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,7 +151,8 @@ def expose(sequence: PosedSequence, indices: Sequence[int], size: int) -> Scene:
 def median_depth(sequence: PosedSequence) -> float | None:
     """Median z-depth of what is seen in a sequence, in its unit; None where it has no depth.
 
-    Taken over every fourth pixel each way of up to ten frames that are spread evenly over the sequence.
+    Taken over up to ten frames that are spread evenly over the sequence; of a large map over every k-th pixel
+    each way, k the largest number that leaves 256 pixels along its shorter side.
 
     Raises:
         UnreadableFile: a depth map is missing or damaged.
@@ -160,8 +161,7 @@ def median_depth(sequence: PosedSequence) -> float | None:
     if not measured:
         return None
     chosen = np.unique(np.linspace(0, len(measured) - 1, DEPTH_FRAMES).round().astype(int))
-    maps = [measured[index].read()[::DEPTH_STRIDE, ::DEPTH_STRIDE] for index in chosen]
-    values = np.concatenate([depth[np.isfinite(depth)] for depth in maps])
+    values = np.concatenate([_sampled(measured[index]) for index in chosen])
     return float(np.median(values)) if len(values) else None
 
 
@@ -181,6 +181,15 @@ def context_world(camera: Cameras, distance: float | None = None) -> Similarity:
     pose = camera.cam_to_world[0]
     turn = front[:3, :3] @ pose[:3, :3].T
     return Similarity(scale, turn, front[:3, 3] - scale * (turn @ pose[:3, 3]))
+
+
+def _sampled(depth: HalfDepth) -> npt.NDArray[np.float32]:
+    """Depths that were measured, [N]; of a large map an even share."""
+    values = depth.read()
+    step = max(1, min(values.shape) // DEPTH_SIDE)
+    thinned = values[::step, ::step]
+    found: npt.NDArray[np.float32] = thinned[np.isfinite(thinned)]
+    return found
 
 
 def _mask(path: Path, picture: Picture) -> npt.NDArray[np.uint8]:

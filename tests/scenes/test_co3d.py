@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import gzip
-import importlib.util
 import json
 from pathlib import Path
 
@@ -18,9 +17,7 @@ from viewsweep.scenes.half_depth import HalfDepth
 from viewsweep.scenes.posed_sequence import context_world, expose, median_depth
 from viewsweep.scenes.pytorch3d import intrinsics_of_ndc, pose_of_pytorch3d
 
-SPEC = importlib.util.spec_from_file_location("dataset_writers", Path(__file__).parents[1] / "dataset_writers.py")
-writers = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(writers)
+from .. import dataset_writers as writers
 
 FORMATS = ("ndc_isotropic", "ndc_norm_image_bounds")
 

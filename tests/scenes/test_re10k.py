@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 
 import pytest
@@ -11,9 +10,7 @@ from viewsweep.scenes.errors import InvalidCameras, InvalidScene, UnreadableFile
 from viewsweep.scenes.posed_sequence import context_world, expose, median_depth, square_intrinsics
 from viewsweep.scenes.re10k import list_re10k, read_re10k
 
-SPEC = importlib.util.spec_from_file_location("dataset_writers", Path(__file__).parents[1] / "dataset_writers.py")
-writers = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(writers)
+from .. import dataset_writers as writers
 
 HEIGHT, WIDTH = 90, 160  # 16 : 9, as 640 x 360
 
