@@ -16,11 +16,17 @@ from .camera_compliance import CameraCompliance
 from .chamfer import Chamfer
 from .class_accuracy import ClassAccuracy
 from .comparison import Comparison, compare, compare_intervals
+from .completion_accuracy import CompletionAccuracy
+from .completion_diversity import CompletionDiversity
+from .completion_metric import CompletionMetric
+from .completion_perceptual import CompletionFeatures, CompletionLPIPS
+from .context_fidelity import ContextFidelity
 from .depth_accuracy import DepthAccuracy
 from .depth_agreement import DepthAgreement, excess_over_oracle
 from .depth_self_agreement import DepthSelfAgreement
 from .epipolar import EpipolarError, ParallaxError
 from .features import FeatureNetwork, Features, extract
+from .flow_error import FlowError
 from .frechet import FID, frechet_distance, frechet_distance_from_features
 from .gaussian import GaussianSums
 from .geometric_share import GeometricShare
@@ -28,9 +34,11 @@ from .hold_out import ReconstructionHoldOut, ratio_to_oracle
 from .inception_score import InceptionScore, inception_score
 from .janus import Janus, JanusPixels, janus_excess
 from .kernel import KID, kid_subsets
+from .latent_error import LatentError
 from .loop_closure import LoopClosure
 from .lpips_distance import LPIPS, CovisibleLPIPS, PairedLPIPS
 from .manifold import PrecisionRecall, manifold_scores
+from .mode_coverage import ModeCoverage
 from .network import load_network
 from .non_flatness import NonFlatness
 from .paired import PairedQuality, psnr, ssim
@@ -43,11 +51,13 @@ from .sharpness import SharpnessRatio
 from .statistics import jackknife_interval, mean_interval
 from .vendi import Vendi
 from .view_range import ViewRange
+from .visibility import seen_by_context
 from .warp_error import WarpError
 from .warp_structure import WarpStructure
 
 __all__ = [
     "ALL_METRICS",
+    "COMPLETION_METRICS",
     "FID",
     "GAPS",
     "KID",
@@ -59,6 +69,12 @@ __all__ = [
     "Chamfer",
     "ClassAccuracy",
     "Comparison",
+    "CompletionAccuracy",
+    "CompletionDiversity",
+    "CompletionFeatures",
+    "CompletionLPIPS",
+    "CompletionMetric",
+    "ContextFidelity",
     "CovisibleLPIPS",
     "Definition",
     "DepthAccuracy",
@@ -67,13 +83,16 @@ __all__ = [
     "EpipolarError",
     "FeatureNetwork",
     "Features",
+    "FlowError",
     "GaussianSums",
     "GeometricShare",
     "InceptionScore",
     "Janus",
     "JanusPixels",
+    "LatentError",
     "LoopClosure",
     "MetricResult",
+    "ModeCoverage",
     "NonFlatness",
     "PairedLPIPS",
     "PairedQuality",
@@ -114,6 +133,7 @@ __all__ = [
     "metric_classes",
     "psnr",
     "ratio_to_oracle",
+    "seen_by_context",
     "ssim",
 ]
 
@@ -149,6 +169,19 @@ ALL_METRICS: tuple[type[ViewsweepMetric], ...] = (
 """All metrics that measure one sample a scene, in the order reports show them."""
 
 
+COMPLETION_METRICS: tuple[type[CompletionMetric], ...] = (
+    CompletionAccuracy,
+    CompletionFeatures,
+    CompletionLPIPS,
+    CompletionDiversity,
+    ModeCoverage,
+    ContextFidelity,
+    FlowError,
+    LatentError,
+)
+"""All metrics that take the K samples of a scene together, in the order reports show them."""
+
+
 def metric_classes() -> dict[str, type[ViewsweepMetric]]:
     """All metrics by the stem of their name, in the order reports show them."""
-    return {metric.name: metric for metric in ALL_METRICS}
+    return {metric.name: metric for metric in (*ALL_METRICS, *COMPLETION_METRICS)}

@@ -14,6 +14,7 @@ from ...scenes import Scene, sweep360
 from ...scenes.corruptions import CORRUPTIONS
 from ...scenes.tabletop import TabletopObject, subject
 from ..base import SceneMetric, azimuth_deg
+from ..completion_metric import CompletionMetric
 from ..features import Features, extract
 from ..feeding import feed, make
 from ..tabletop_network import load_tabletop_network
@@ -83,7 +84,9 @@ def _measure(
     if task.seed >= plan.seeds:  # of the reference set: its features are all that is wanted
         return measured
     for name, kind in catalogue.items():
-        if not issubclass(kind, SceneMetric) or not plan.measured(name, task.kind, task.corruption, task.seed):
+        if not issubclass(kind, SceneMetric) or issubclass(kind, CompletionMetric):
+            continue
+        if not plan.measured(name, task.kind, task.corruption, task.seed):
             continue
         if kind.needs & NOT_HERE:
             measured.reasons.update(dict.fromkeys(kind.definitions(), "what it needs is not shipped with viewsweep."))

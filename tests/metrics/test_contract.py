@@ -14,6 +14,7 @@ import pytest
 import torch
 from viewsweep.metrics import (
     ALL_METRICS,
+    COMPLETION_METRICS,
     FID,
     KID,
     CameraCompliance,
@@ -123,8 +124,9 @@ def test_declares_what_it_is(kind: type[ViewsweepMetric]) -> None:
 
 
 def test_names_and_ids_are_unique() -> None:
-    assert len(metric_classes()) == len(ALL_METRICS)
-    ids = [name for kind in ALL_METRICS for name in kind.definitions()]  # type: ignore[attr-defined]
+    every = (*ALL_METRICS, *COMPLETION_METRICS)
+    assert len(metric_classes()) == len(every)
+    ids = [name for kind in every for name in kind.definitions()]  # type: ignore[attr-defined]
     assert len(ids) == len(set(ids))
 
 
