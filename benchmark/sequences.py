@@ -28,38 +28,32 @@ class FramesOfVideo(StrictModel):
     """Frames of each sequence, counted from 0.
 
     Args:
-        context: the frame that is given.
-        views: the frames that are asked for, ascending; they hold the context's own where its fidelity is measured.
+        frames: those that are asked for, ascending. The ones that are given are among them, so that a scene
+            can be held against what it was made from.
         unit: of lengths. `source`: as the data set has it, which is arbitrary; `median_depth`: such that the
             median z-depth of the sequence is 1.6.
 
-    The world of each scene is turned and moved so that the context's camera stands at (0, 0, 1.6) and looks at
-    the origin (see `posed_sequence.context_world`).
+    The world of each scene is turned and moved so that the camera of the given view stands at (0, 0, 1.6) and looks
+    at the origin (see `posed_sequence.context_world`).
     """
 
     shared: ClassVar[bool] = False
 
     kind: Literal["frames"]
-    context: Index = 0
-    views: list[Index] = Field(min_length=1, max_length=256)
+    frames: list[Index] = Field(min_length=1, max_length=256)
     unit: Literal["source", "median_depth"] = "source"
 
-    @field_validator("views")
+    @field_validator("frames")
     @classmethod
-    def _ascend(cls, views: list[int]) -> list[int]:
-        if any(one >= other for one, other in pairwise(views)):
+    def _ascend(cls, frames: list[int]) -> list[int]:
+        if any(one >= other for one, other in pairwise(frames)):
             raise ValueError("frames must ascend, each named once")
-        return views
-
-    @property
-    def needed(self) -> list[int]:
-        """The frames of context and views, ascending, each once."""
-        return sorted({self.context, *self.views})
+        return frames
 
     @property
     def length(self) -> int:
         """How many frames a sequence must have."""
-        return self.needed[-1] + 1
+        return self.frames[-1] + 1
 
     def cameras(self, seed: int | None = None) -> Cameras:
         """Never known without the data."""

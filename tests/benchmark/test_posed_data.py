@@ -19,7 +19,7 @@ from viewsweep.scenes.errors import UnreadableFile, UserError
 from ..dataset_writers import write_co3d, write_re10k
 
 SIZE = 20
-FRAMES = FramesOfVideo(kind="frames", context=1, views=[1, 3])
+FRAMES = FramesOfVideo(kind="frames", frames=[1, 3])
 
 
 class Ear(Progress):
@@ -70,7 +70,9 @@ def re10k(tmp_path: Path, videos: list[Scene]) -> Path:
 def open_re10k(
     root: Path, *, scenes: int = 2, frames: FramesOfVideo = FRAMES, progress: Progress | None = None
 ) -> PosedData:
-    return open_posed_data(root, Re10kSequences(), frames, size=SIZE, scenes=scenes, progress=progress or Progress())
+    return open_posed_data(
+        root, Re10kSequences(), frames, context=[0], size=SIZE, scenes=scenes, progress=progress or Progress()
+    )
 
 
 def test_sequences_that_cannot_be_used_are_passed_over_and_named(re10k):
@@ -118,6 +120,15 @@ def test_context_and_views_are_those_frames_seen_from_the_context(re10k, videos)
     assert data.cameras(1) == truth.cameras
 
 
+def test_several_views_may_be_given(re10k):
+    choice, frames = Re10kSequences(), FramesOfVideo(kind="frames", frames=[0, 1, 3])
+    data = open_posed_data(re10k, choice, frames, context=[2, 0], size=SIZE, scenes=1, progress=Progress())
+    truth, context = data.truth(0), data.context(0)
+    assert torch.equal(context.rgb, truth.rgb[[2, 0]])
+    assert context.cameras == truth.cameras[[2, 0]]
+    assert float(context.cameras.yaw[0].abs()) < 1e-12  # the first that is given stands in front
+
+
 def pinhole_of(fine: int, side: int) -> torch.Tensor:
     """The lens of the central `side` pixels of a picture of `fine`, at 0.8 radians."""
     matrix = pinhole(0.8)
@@ -155,7 +166,7 @@ def test_the_hash_is_that_of_what_is_shown(re10k, tmp_path):
     path = moved / "test" / "e.txt"
     path.write_text(path.read_text().replace("0.500000000", "0.501000000"))
     assert open_re10k(moved).sha256 != before
-    assert open_re10k(re10k, frames=FramesOfVideo(kind="frames", context=1, views=[1, 2])).sha256 != before
+    assert open_re10k(re10k, frames=FramesOfVideo(kind="frames", frames=[1, 2])).sha256 != before
 
 
 def test_damaged_pictures_and_files_are_errors_not_gaps(re10k):
@@ -187,8 +198,8 @@ def open_co3d(
     root: Path, *, scenes: int = 3, each: int = 10, unit: str = "median_depth", progress: Progress | None = None
 ):
     choice = Co3dSequences(categories=["hydrant", "apple"], each=each)
-    frames = FramesOfVideo(kind="frames", context=0, views=[0, 3], unit=unit)
-    return open_posed_data(root, choice, frames, size=SIZE, scenes=scenes, progress=progress or Progress())
+    frames = FramesOfVideo(kind="frames", frames=[0, 3], unit=unit)
+    return open_posed_data(root, choice, frames, context=[0], size=SIZE, scenes=scenes, progress=progress or Progress())
 
 
 def test_categories_in_their_order_and_so_many_of_each(co3d):
@@ -228,7 +239,7 @@ def test_missing_depth_matters_only_where_the_unit_is_taken_from_it(co3d):
 
 def test_re10k_has_no_depth_to_take_a_unit_from(re10k):
     with pytest.raises(UserError, match="RealEstate10K has no depth"):
-        open_re10k(re10k, frames=FramesOfVideo(kind="frames", views=[0, 1], unit="median_depth"))
+        open_re10k(re10k, frames=FramesOfVideo(kind="frames", frames=[0, 1], unit="median_depth"))
 
 
 # -- what protocols may say ------------------------------------------------------------------------
@@ -237,13 +248,12 @@ def test_re10k_has_no_depth_to_take_a_unit_from(re10k):
 @pytest.mark.parametrize(
     "content",
     [
-        {"views": []},
-        {"views": [0, 0]},
-        {"views": [3, 1]},
-        {"views": [-1, 1]},
-        {"views": [0, 1], "unit": "metre"},
-        {"views": [0, 1], "context": -1},
-        {"views": list(range(300))},
+        {"frames": []},
+        {"frames": [0, 0]},
+        {"frames": [3, 1]},
+        {"frames": [-1, 1]},
+        {"frames": [0, 1], "unit": "metre"},
+        {"frames": list(range(300))},
     ],
 )
 def test_frames_that_make_no_sense_are_refused(content):
