@@ -3,6 +3,7 @@
     sweep360      a full circle at one pitch
     grid_3x9      ivid's 27 views, or a prefix of them
     random_view   the front, and one view drawn from the scene's seed
+    training_view the one view a training object of the scene's seed is seen from
 
 `shared` tells them apart: poses that are shared need no seed, and pictures of one view can be set
 beside pictures of the same view.
@@ -22,7 +23,7 @@ from ..scenes.generator import scene_generator
 from ..scenes.sweeps import FOV, RADIUS, grid_3x9, sweep360
 from .strict_yaml import StrictModel
 
-__all__ = ["Grid3x9", "RandomView", "Sweep", "Sweep360"]
+__all__ = ["Grid3x9", "RandomView", "Sweep", "Sweep360", "TrainingView"]
 
 HIGHEST_PITCH = 1.4
 """Radians; a drawn pitch stays clear of the poles, where a camera has no up."""
@@ -90,3 +91,18 @@ class RandomView(Sweep):
         yaws = [0.0, max(-widest, min(widest, self.yaw_std * float(yaw)))]
         pitches = [0.0, max(-highest, min(highest, self.pitch_std * float(pitch)))]
         return Cameras.orbit(yaws, pitches, radius=self.radius, fov=math.radians(self.fov_deg))
+
+
+class TrainingView(StrictModel):
+    """One view, drawn from the scene's seed as tabletop's training views are (see `tabletop.train_cameras`)."""
+
+    shared: ClassVar[bool] = False
+
+    kind: Literal["training_view"]
+
+    def cameras(self, seed: int | None = None) -> Cameras:
+        if seed is None:
+            raise UserError("A training_view sweep has no cameras of its own: each scene draws its own from its seed.")
+        from ..scenes import tabletop
+
+        return tabletop.train_cameras([seed])

@@ -6,7 +6,7 @@ canonical JSON of the resolved content, defaults filled in; the description alon
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -16,11 +16,13 @@ from pydantic import Discriminator, Field, PrivateAttr, Tag, ValidationError, fi
 from ..scenes.cameras import Cameras
 from ..scenes.errors import UnknownName, UnreadableFile, UserError
 from ..scenes.generator import Request
+from .completion import Completion
 from .fingerprint import sha256_json
-from .poses import Grid3x9, RandomView, Sweep360
+from .poses import Grid3x9, RandomView, Sweep360, TrainingView
 from .strict_yaml import StrictModel, load_strict
 
 __all__ = [
+    "Completion",
     "FolderReference",
     "Grid3x9",
     "MetricUse",
@@ -28,6 +30,7 @@ __all__ = [
     "RandomView",
     "Reference",
     "Sweep360",
+    "TrainingView",
     "load_protocol",
     "protocol_from_record",
     "protocol_names",
@@ -35,7 +38,7 @@ __all__ = [
 
 FOLDER = Path(__file__).parent / "protocols"
 
-LATER: dict[str, Any] = {"classes": None, "scored": "all"}
+LATER: dict[str, Any] = {"classes": None, "scored": "all", "completion": None}
 """Keys that the first protocols did not know, and what these mean without them. At that value they
 stay out of the hash: a protocol keeps its hash as long as it asks for the same."""
 
@@ -93,11 +96,13 @@ class Protocol(StrictModel):
         dataset: the world the scenes come from: `tabletop` is embedded; `images` are pictures of
             `classes` classes in a folder of the user's, without cameras.
         size: image height and width in pixels.
-        scenes: how many scenes; scene i has the i-th seed of the split.
+        scenes: how many scenes; scene i has the i-th seed of the split. Of a completion: true scenes.
         sweep: the cameras every scene is drawn from.
         labels: `cyclic` asks for class i mod the number of classes, `none` asks for no class.
         classes: how many there are, of `images`; class k is the k-th folder by name.
         scored: the views whose pictures metrics of sets and of classes look at.
+        completion: what of each scene is given, and how often the whole is asked for; see `Completion`.
+            Without it scenes are drawn from nothing but a seed.
         truth: where the true views come from, for metrics that compare with them; `world` renders
             the scene of the same seed and class. Right only for methods that are shown the scene.
         metrics: name of each metric to its version, or to ``{version: 1, scenes: 32}`` for one that
@@ -112,7 +117,7 @@ class Protocol(StrictModel):
     split: Literal["test"] = "test"
     size: int = Field(ge=8, le=4096)
     scenes: int = Field(ge=1, le=100_000)
-    sweep: Annotated[Sweep360 | Grid3x9 | RandomView, Field(discriminator="kind")]
+    sweep: Annotated[Sweep360 | Grid3x9 | RandomView | TrainingView, Field(discriminator="kind")]
     labels: Literal["cyclic", "none"]
     classes: int | None = Field(default=None, ge=1, le=1_000_000)
     scored: Scored = "all"
@@ -124,6 +129,7 @@ class Protocol(StrictModel):
         | None
     ) = None
     features: FeatureNetworkByHash | None = None
+    completion: Completion | None = None
     truth: Literal["world"] | None = None
     metrics: dict[str, int | MetricUse] = Field(min_length=1)
 
@@ -151,6 +157,22 @@ class Protocol(StrictModel):
                 raise ValueError("reference: of `images` nothing can be rendered; write `kind: folder`")
             if self.truth is not None:
                 raise ValueError("truth: pictures without cameras hold no true views; leave this key out")
+        return self
+
+    @model_validator(mode="after")
+    def _completion_fits_the_rest(self) -> Protocol:
+        if self.completion is None:
+            return self
+        if self.dataset != "tabletop":
+            raise ValueError("completion: only tabletop knows true scenes; use `dataset: tabletop`")
+        if self.truth is not None:
+            raise ValueError("truth: a completion has its own true scenes; leave this key out")
+        motion, single = self.completion.task == "motion", isinstance(self.sweep, TrainingView)
+        if motion and not single:
+            raise ValueError("sweep: task `motion` is seen from one camera; write `kind: training_view`")
+        views = len(self.sweep.cameras(0))
+        if max(self.completion.context) >= views:
+            raise ValueError(f"completion.context: {self.completion.context}, but the sweep has {views} views")
         return self
 
     def uses(self, metric: str) -> MetricUse:
@@ -200,8 +222,36 @@ class Protocol(StrictModel):
         """Which views of a scene `scored` means."""
         return SCORED[self.scored]
 
-    def requests(self) -> list[Request]:
-        """One request a scene, by index; seed, label and cameras follow from the index alone."""
+    @property
+    def task(self) -> str:
+        """What a method is asked for, as `GeneratorInfo.tasks` calls it."""
+        return "sweep" if self.completion is None else self.completion.task
+
+    @property
+    def samples(self) -> int:
+        """How often each scene is asked for."""
+        return 1 if self.completion is None else self.completion.samples
+
+    def called(self, index: int) -> str:
+        """Request number `index` for people: "scene 7", or "scene 0, sample 7"."""
+        scene, sample = divmod(index, self.samples)
+        return f"scene {index}" if self.completion is None else f"scene {scene}, sample {sample}"
+
+    def requests(self) -> Sequence[Request]:
+        """All requests, by index; everything in them follows from the index alone.
+
+        One a scene, or of a completion `samples` a scene: request n * samples + k is sample k of true
+        scene n. Their contexts are made when they are looked at.
+        """
+        worlds = self._worlds()
+        if self.completion is None:
+            return worlds
+        from .true_scenes import CompletionRequests, TrueScenes
+
+        return CompletionRequests(TrueScenes(self.name, self.completion, worlds))
+
+    def _worlds(self) -> list[Request]:
+        """One request a scene, with the world's own seed."""
         from ..scenes import tabletop
 
         own = self.dataset == "tabletop"

@@ -3,13 +3,16 @@
 Batches are cut by index, not by what is missing: networks round differently in batches of another
 make-up, and a run that was killed shall end with the bits of one that was not. A batch with a
 missing scene is therefore drawn whole, and what it already has on disk stays.
+
+Of a completion each request counts on its own: one file a sample, which keeps the context it was
+drawn from.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -24,6 +27,8 @@ from .progress import Progress
 from .protocol import Protocol
 from .registry import Method
 from .run_directory import RunDirectory
+from .tasks import check_task
+from .true_scenes import outlines
 
 __all__ = ["Sampled", "mismatch", "sample_method"]
 
@@ -70,7 +75,8 @@ def sample_method(
     """Draw what is missing of one method's scenes.
 
     A scene whose drawing raises is counted as failed with its reason and the others go on; a
-    generator that cannot be loaded, or lacks classes that are asked for, fails all of its scenes.
+    generator that cannot be loaded, was not made for the task or lacks classes that are asked for, fails
+    all of its scenes.
     `begin` is called before anything on disk changes.
 
     Raises:
@@ -80,7 +86,8 @@ def sample_method(
     folder = run.method_folder(method.name)
     record_file = folder / "method.json"
     record = _open_record(run, protocol, method)
-    missing = [request for request in requests if not _is_done(run, method.name, request)]
+    asked = outlines(requests)
+    missing = [request for request in asked if not _is_done(run, method.name, request)]
     result = Sampled(method.name, record=record)
     fingerprint = method.fingerprint()
     unchanged = fingerprint is not None and record.fingerprint == fingerprint
@@ -95,7 +102,8 @@ def sample_method(
     try:
         generator = method.load(device, batch_size)
         own, trouble = generator.info(), ""
-        _check_classes(own, requests)
+        check_task(own, protocol)
+        _check_classes(own, asked)
         info = info_record(own)
     except Exception as error:
         fault = _fault(error)
@@ -123,22 +131,25 @@ def sample_method(
     progress.stage(f"sample {method.name}", len(missing))
     wanted = {request.index for request in missing}
     with deterministic():
-        for batch in _batches(requests, batch_size):
-            if not wanted & {request.index for request in batch}:
+        for first in range(0, len(requests), batch_size):
+            if not wanted & {request.index for request in asked[first : first + batch_size]}:
                 continue
+            batch = requests[first : first + batch_size]
             began = time.monotonic()
             for request, answer in _draw(generator, batch, wanted, run.log):
                 if request.index not in wanted:
                     continue
                 scene = _checked(answer, request, needs_depth=info["has_depth"])
                 if isinstance(scene, Scene):
+                    if request.context is not None:
+                        scene = replace(scene, context=request.context)
                     save_scene(run.scene_file(method.name, request.index), scene)
                     session["scenes"] += 1
                 else:
                     record.failed[request.index] = scene.reason
                     record.refused += [request.index] if scene.refused else []
                     run.log("scene failed", method=method.name, index=request.index, reason=scene.reason)
-                    progress.say(f"{method.name}: scene {request.index} failed: {scene.reason}")
+                    progress.say(f"{method.name}: {protocol.called(request.index)} failed: {scene.reason}")
                 progress.step()
             session["seconds"] = round(session["seconds"] + time.monotonic() - began, 3)
             record.write(record_file)
@@ -217,11 +228,6 @@ def _is_done(run: RunDirectory, method: str, request: Request) -> bool:
     if fault is not None:
         run.log("scene drawn again", method=method, index=request.index, reason=fault)
     return fault is None
-
-
-def _batches(requests: Sequence[Request], size: int) -> Iterator[Sequence[Request]]:
-    for first in range(0, len(requests), size):
-        yield requests[first : first + size]
 
 
 def _draw(

@@ -23,6 +23,7 @@ from .registry import Method
 from .results import changed_files
 from .run_directory import RUN_SCHEMA, RunDirectory, now
 from .sampling import sample_method
+from .tasks import refuse_wrong_tasks
 
 __all__ = ["Outcome", "Report", "Work"]
 
@@ -89,6 +90,7 @@ class Work:
     def sample(self) -> None:
         assert self.protocol is not None
         requests = self.protocol.requests()
+        refuse_wrong_tasks(self.methods, self.protocol, self._passed)
         for method in self.methods:
             sampled = sample_method(
                 self.place,
@@ -101,7 +103,8 @@ class Work:
                 begin=self._begin,
             )
             failures = {
-                index: f"{method.name}: scene {index}: {reason}" for index, reason in sorted(sampled.failed.items())
+                index: f"{method.name}: {self.protocol.called(index)}: {reason}"
+                for index, reason in sorted(sampled.failed.items())
             }
             self.outcome.failures += failures.values()
             self.outcome.refused += [failures[index] for index in sorted(sampled.refused)]
@@ -216,6 +219,11 @@ class Work:
             if made is not None and made.protocol == self.protocol.hash:
                 names.add(name)
         return sorted(names)
+
+    def _passed(self, method: Method) -> bool:
+        """Whether scenes of a method are here, which therefore serves the task."""
+        made = MethodRecord.read(self.place.method_folder(method.name) / "method.json")
+        return made is not None and made.info is not None
 
     def _timing(self, stage: str, seconds: float) -> None:
         record = self._begin()
