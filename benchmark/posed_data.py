@@ -16,6 +16,7 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 
 from ..scenes.cameras import Cameras
@@ -86,7 +87,18 @@ class PosedData:
         assert cameras is not None
         return cameras
 
-    @property
+    def prepare(self) -> None:
+        """Read what is not in the cache, so that whatever cannot be read is found before anything is drawn.
+
+        Raises:
+            UserError: as `truth`.
+        """
+        self._progress.stage("read the videos", len(self))
+        for index in range(len(self)):
+            self.truth(index)
+            self._progress.step()
+
+    @cached_property
     def sha256(self) -> str:
         """Of all scenes: names, pictures, masks, and cameras to five decimals; the same wherever the files lie."""
         digest = hashlib.sha256()

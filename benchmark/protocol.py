@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, PrivateAttr, Tag, ValidationError, field_validator, model_validator
 
@@ -19,11 +19,16 @@ from ..scenes.generator import Request
 from .completion import Completion
 from .fingerprint import sha256_json
 from .poses import Grid3x9, RandomView, Sweep360, TrainingView
+from .sequences import Co3dSequences, FramesOfVideo, Re10kSequences, Sequences
 from .strict_yaml import StrictModel, load_strict
+
+if TYPE_CHECKING:
+    from .posed_data import PosedData
 
 __all__ = [
     "Completion",
     "FolderReference",
+    "FramesOfVideo",
     "Grid3x9",
     "MetricUse",
     "Protocol",
@@ -31,6 +36,7 @@ __all__ = [
     "Reference",
     "Sweep360",
     "TrainingView",
+    "TruthReference",
     "load_protocol",
     "protocol_from_record",
     "protocol_names",
@@ -38,12 +44,20 @@ __all__ = [
 
 FOLDER = Path(__file__).parent / "protocols"
 
-LATER: dict[str, Any] = {"classes": None, "scored": "all", "completion": None}
+LATER: dict[str, Any] = {"classes": None, "scored": "all", "completion": None, "sequences": None}
 """Keys that the first protocols did not know, and what these mean without them. At that value they
 stay out of the hash: a protocol keeps its hash as long as it asks for the same."""
 
-Scored = Literal["all", "first", "last"]
-SCORED: dict[Scored, slice] = {"all": slice(None), "first": slice(0, 1), "last": slice(-1, None)}
+Scored = Literal["all", "first", "last", "novel"]
+SCORED: dict[Scored, slice] = {
+    "all": slice(None),
+    "first": slice(0, 1),
+    "last": slice(-1, None),
+    "novel": slice(1, None),
+}
+
+VIDEOS: dict[str, type[StrictModel]] = {"re10k": Re10kSequences, "co3d": Co3dSequences}
+"""Data sets of posed videos, and what says which sequences of them are taken."""
 
 
 class Reference(StrictModel):
@@ -70,7 +84,15 @@ class FolderReference(StrictModel):
     resize: Literal["lanczos"] = "lanczos"
 
 
+class TruthReference(StrictModel):
+    """The true pictures of the scored views of all scenes, for protocols on videos."""
+
+    kind: Literal["truth"]
+
+
 def _kind_of_reference(value: Any) -> str:
+    if isinstance(value, TruthReference) or (isinstance(value, Mapping) and value.get("kind") == "truth"):
+        return "truth"
     known = "kind" in value if isinstance(value, Mapping) else isinstance(value, FolderReference)
     return "folder" if known else "renders"
 
@@ -94,13 +116,16 @@ class Protocol(StrictModel):
 
     Args:
         dataset: the world the scenes come from: `tabletop` is embedded; `images` are pictures of
-            `classes` classes in a folder of the user's, without cameras.
+            `classes` classes in a folder of the user's, without cameras; `re10k` and `co3d` are videos
+            with cameras in a folder of the user's.
         size: image height and width in pixels.
         scenes: how many scenes; scene i has the i-th seed of the split. Of a completion: true scenes.
         sweep: the cameras every scene is drawn from.
         labels: `cyclic` asks for class i mod the number of classes, `none` asks for no class.
         classes: how many there are, of `images`; class k is the k-th folder by name.
-        scored: the views whose pictures metrics of sets and of classes look at.
+        scored: the views whose pictures metrics of sets and of classes look at; `novel`: all but the first,
+            which is the one that is given.
+        sequences: which videos, of `re10k` and `co3d`.
         completion: what of each scene is given, and how often the whole is asked for; see `Completion`.
             Without it scenes are drawn from nothing but a seed.
         truth: where the true views come from, for metrics that compare with them; `world` renders
@@ -113,17 +138,20 @@ class Protocol(StrictModel):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")
     version: int = Field(ge=1)
     description: str = ""
-    dataset: Literal["tabletop", "images"]
+    dataset: Literal["tabletop", "images", "re10k", "co3d"]
+    sequences: Sequences | None = None
     split: Literal["test"] = "test"
     size: int = Field(ge=8, le=4096)
     scenes: int = Field(ge=1, le=100_000)
-    sweep: Annotated[Sweep360 | Grid3x9 | RandomView | TrainingView, Field(discriminator="kind")]
+    sweep: Annotated[Sweep360 | Grid3x9 | RandomView | TrainingView | FramesOfVideo, Field(discriminator="kind")]
     labels: Literal["cyclic", "none"]
     classes: int | None = Field(default=None, ge=1, le=1_000_000)
     scored: Scored = "all"
     reference: (
         Annotated[
-            Annotated[Reference, Tag("renders")] | Annotated[FolderReference, Tag("folder")],
+            Annotated[Reference, Tag("renders")]
+            | Annotated[FolderReference, Tag("folder")]
+            | Annotated[TruthReference, Tag("truth")],
             Discriminator(_kind_of_reference),
         ]
         | None
@@ -134,6 +162,7 @@ class Protocol(StrictModel):
     metrics: dict[str, int | MetricUse] = Field(min_length=1)
 
     _declared_scenes: int | None = PrivateAttr(default=None)
+    _data: PosedData | None = PrivateAttr(default=None)
 
     @field_validator("metrics")
     @classmethod
@@ -150,7 +179,7 @@ class Protocol(StrictModel):
                 raise ValueError("classes: tabletop has its own; leave this key out")
             if isinstance(self.reference, FolderReference):
                 raise ValueError("reference: a folder of pictures needs `dataset: images`")
-        else:
+        elif self.dataset == "images":
             if self.labels == "cyclic" and self.classes is None:
                 raise ValueError("classes: with `dataset: images` and cyclic labels, say how many classes there are")
             if isinstance(self.reference, Reference):
@@ -160,17 +189,45 @@ class Protocol(StrictModel):
         return self
 
     @model_validator(mode="after")
+    def _videos_come_with_what_they_need(self) -> Protocol:
+        wanted = VIDEOS.get(self.dataset)
+        of_videos = {
+            "sequences": self.sequences is not None,
+            "sweep": isinstance(self.sweep, FramesOfVideo),
+            "reference": isinstance(self.reference, TruthReference),
+        }
+        if wanted is None:
+            for key in (key for key, has in of_videos.items() if has):
+                raise ValueError(f"{key}: this is for videos; it needs `dataset: {'` or `'.join(VIDEOS)}`")
+            return self
+        if not isinstance(self.sequences, wanted):
+            raise ValueError("sequences: say which videos, by `split` of re10k or by `categories` of co3d")
+        if not of_videos["sweep"]:
+            raise ValueError("sweep: the cameras are those of the video; write `kind: frames`")
+        if self.completion is None or self.completion.task != "scene":
+            raise ValueError("completion: from videos scenes are completed; add this part with `task: scene`")
+        if self.reference is not None and not of_videos["reference"]:
+            raise ValueError("reference: the pictures to compare with are the true views; write `kind: truth`")
+        if self.labels != "none" or self.classes is not None:
+            raise ValueError("labels: videos are asked for without classes; write `none`, and no `classes`")
+        return self
+
+    @model_validator(mode="after")
     def _completion_fits_the_rest(self) -> Protocol:
+        if self.scored == "novel" and (self.completion is None or self.completion.context != [0]):
+            raise ValueError("scored: `novel` needs a completion whose context is view 0 alone")
         if self.completion is None:
             return self
-        if self.dataset != "tabletop":
-            raise ValueError("completion: only tabletop knows true scenes; use `dataset: tabletop`")
+        if self.dataset == "images":
+            raise ValueError("completion: only tabletop and videos know true scenes; not pictures without cameras")
         if self.truth is not None:
             raise ValueError("truth: a completion has its own true scenes; leave this key out")
         motion, single = self.completion.task == "motion", isinstance(self.sweep, TrainingView)
         if motion and not single:
             raise ValueError("sweep: task `motion` is seen from one camera; write `kind: training_view`")
-        views = len(self.sweep.cameras(0))
+        views = len(self.sweep.frames if isinstance(self.sweep, FramesOfVideo) else self.sweep.cameras(0))
+        if self.scored == "novel" and views < 2:
+            raise ValueError("scored: with one view there is none beside the one that is given")
         if max(self.completion.context) >= views:
             raise ValueError(f"completion.context: {self.completion.context}, but the sweep has {views} views")
         return self
@@ -213,6 +270,17 @@ class Protocol(StrictModel):
         copy._declared_scenes = self._declared_scenes or self.scenes
         return copy
 
+    def with_data(self, data: PosedData) -> Protocol:
+        """The same protocol with its videos, without which it has no requests; the hash stays."""
+        copy = self.model_copy()
+        copy._data = data
+        return copy
+
+    @property
+    def data(self) -> PosedData | None:
+        """The videos of `with_data`."""
+        return self._data
+
     def cameras(self, seed: int | None = None) -> Cameras:
         """The cameras of the scene with this seed; none is needed where all scenes share them."""
         return self.sweep.cameras(seed)
@@ -243,12 +311,15 @@ class Protocol(StrictModel):
         One a scene, or of a completion `samples` a scene: request n * samples + k is sample k of true
         scene n. Their contexts are made when they are looked at.
         """
-        worlds = self._worlds()
         if self.completion is None:
-            return worlds
+            return self._worlds()
         from .true_scenes import CompletionRequests, TrueScenes
 
-        return CompletionRequests(TrueScenes(self.name, self.completion, worlds))
+        if self.sequences is None:
+            return CompletionRequests(TrueScenes(self.name, self.completion, self._worlds()))
+        from .posed_scenes import video_scenes
+
+        return CompletionRequests(video_scenes(self))
 
     def _worlds(self) -> list[Request]:
         """One request a scene, with the world's own seed."""

@@ -16,7 +16,8 @@ from .evaluation import Evaluated, evaluate_methods
 from .fingerprint import sha256_file, sha256_json, source_fingerprint
 from .method_record import MethodRecord
 from .metric_catalogue import check_metrics
-from .picture_folder import open_pictures
+from .picture_folder import PictureFolder, open_pictures
+from .posed_data import PosedData
 from .progress import Progress
 from .protocol import Protocol
 from .registry import Method
@@ -112,7 +113,9 @@ class Work:
     def evaluate(self) -> None:
         names = self.method_names()
         began = time.monotonic()
-        pictures = None if self._data is None else open_pictures(self._data, self.progress)
+        pictures: PictureFolder | PosedData | None = None if self.protocol is None else self.protocol.data
+        if pictures is None and self._data is not None:
+            pictures = open_pictures(self._data, self.progress)
         done = evaluate_methods(
             self.place, self.protocol, names, pictures=pictures, progress=self.progress, begin=self._begin
         )

@@ -17,9 +17,10 @@ from viewsweep.scenes.errors import UnknownName, UnreadableFile, UserError
 
 def test_shipped_protocols_load() -> None:
     paper = ["ivid-imagenet128", "ivid-imagenet128-fusion", "ivid-imagenet128-range"]
+    videos = ["co3d-completion", "re10k-completion"]
     completion = ["tabletop-inversion", "tabletop-motion"]
     sweeps = ["tabletop64", "tabletop64-completion", "tabletop64-demo", "tabletop64-range"]
-    assert protocol_names() == [*paper, *completion, *sweeps]
+    assert protocol_names() == sorted([*videos, *paper, *completion, *sweeps])
     demo, full = load_protocol("tabletop64-demo"), load_protocol("tabletop64")
     assert (demo.scenes, full.scenes) == (8, 256)
     assert len(demo.cameras()) == 24
@@ -35,12 +36,14 @@ def test_shipped_protocols_name_the_installed_network_and_metrics() -> None:
         protocol = load_protocol(name)
         assert protocol.features is not None
         inception = WEIGHT_FILES["inception"].sha256
-        known_weights = {"tabletop": load_tabletop_network().sha256, "inception-legacy": inception}
+        known_weights = {"tabletop": load_tabletop_network().sha256}
+        known_weights |= {"inception": inception, "inception-legacy": inception}
         assert protocol.features.sha256 == known_weights[protocol.features.network]
         known = catalogue()
         for stem in protocol.metrics:
             assert protocol.uses(stem).version == known[stem].version
-            absent = {"weights", "estimate"} | (set() if protocol.completion else {"truth", "samples"})
+            absent = {"estimate"} | (set() if protocol.completion else {"truth", "samples"})
+            absent |= set() if protocol.sequences else {"weights"}  # videos come from outside, and so may weights
             assert not absent & known[stem].needs  # nothing a laptop does not have
 
 
