@@ -19,6 +19,12 @@ TRAINERS = {
     "pigan": "viewsweep.baselines.gan.train:train_pigan",
     "eg3d": "viewsweep.baselines.gan.train:train_eg3d",
     "epigraf": "viewsweep.baselines.gan.train:train_epigraf",
+    "dfm": "viewsweep.baselines.dfm.train:train_dfm",
+    "pixelnerf": "viewsweep.baselines.dfm.train:train_pixelnerf",
+    "dfm-motion": "viewsweep.baselines.dfm.train:train_motion",
+    "flow-regressor": "viewsweep.baselines.dfm.train:train_flow_regressor",
+    "dfm-inversion": "viewsweep.baselines.dfm.train:train_inversion",
+    "encoder": "viewsweep.baselines.dfm.train:train_encoder",
     "tabletop-network": "viewsweep.metrics.train_network:train",
 }
 """What can be trained, and the function that does: train(config, out, *, steps, device, data, log)."""
@@ -26,11 +32,15 @@ TRAINERS = {
 GANS = ("pigan", "eg3d", "epigraf")
 """Those that measure their quality while they train."""
 
+COMPLETION = ("dfm", "pixelnerf", "dfm-motion", "flow-regressor", "dfm-inversion", "encoder")
+"""Diffusion with forward models and its deterministic twins."""
+
 SPLITTING = ("batch", "accumulate", "precision")
 OPTIONS = {
     "ivid": SPLITTING,
     "ivid-upsampler": SPLITTING,
     **dict.fromkeys(GANS, (*SPLITTING, "seed", "gamma", "start")),
+    **dict.fromkeys(COMPLETION, ("batch", "precision", "seed")),
 }
 """Which settings of a recipe can be changed from the command line."""
 
@@ -63,7 +73,7 @@ def train(
         int | None, typer.Option(help="Parts a batch is split into where memory is short.", min=1)
     ] = None,
     precision: Annotated[str | None, typer.Option(help="bf16, fp16 or no.", show_default="the recipe's")] = None,
-    seed: Annotated[int | None, typer.Option(help="Another seed (GANs).", min=0)] = None,
+    seed: Annotated[int | None, typer.Option(help="Another seed (GANs, completion).", min=0)] = None,
     gamma: Annotated[float | None, typer.Option(help="Another weight of R1 (GANs).", min=0.0)] = None,
     start: Annotated[
         Path | None, typer.Option(help="A checkpoint.pt to go on from with other settings, into another --out (GANs).")

@@ -1,0 +1,1 @@
+"""Diffusion with forward models: completion of what was never observed."""

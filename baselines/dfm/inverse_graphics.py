@@ -1,0 +1,198 @@
+"""Inverse graphics: the signal is a radiance field, the forward model renders it (DFM, section 3.1).
+
+The context's pictures and the noisy one are looked at by one network. The noisy one is looked at together with what
+the context alone makes of its view: a coarse deterministic rendering of colour, depth and features. The field that
+follows reads the features of all pictures wherever its points project to.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812
+
+from ..gan.background import Backdrop
+from ..gan.base import Patch, Views
+from ..gan.rendering import Marching, Rendered, rays_of, render
+from .core import Batch, InverseProblem, Observation, Tensors
+from .image_field import FieldNetwork, features_at, in_cameras
+from .network import PictureNetwork
+
+__all__ = ["InverseGraphics"]
+
+HINTS = 8
+"""Channels of features of the coarse rendering, beside colour and depth."""
+
+
+class InverseGraphics(InverseProblem):
+    """Context: "picture" [N, V, 3, H, W], "pose" [N, V, 4, 4] (camera to world), "lens" [N, V, 3, 3].
+
+    Signal: a field, see `fields`. Parameters: "pose" [N, 4, 4] and "lens" [N, 3, 3] of a camera; with "scale" [N] and
+    "offset" [N, 2] of a square of its picture (`Patch`) of `patch` pixels.
+
+    Args:
+        size: picture height and width.
+        patch: side of the squares the loss looks at, pixels.
+        features: channels of the pictures' features.
+        samples: along a ray.
+        coarse: height and width of the coarse rendering.
+        coarse_samples: along its rays.
+        near, far: distances along rays between which something is.
+        bound: radius of the sphere about the origin outside which nothing is.
+        distance: how far cameras stand, about.
+        coarse_weight: of the coarse rendering's error.
+        deterministic: pixelNeRF: the same network, without a noisy picture.
+        network: arguments of `PictureNetwork`.
+        field: arguments of `FieldNetwork`.
+    """
+
+    def __init__(
+        self,
+        size: int = 64,
+        *,
+        patch: int = 16,
+        features: int = 24,
+        samples: int = 24,
+        coarse: int = 32,
+        coarse_samples: int = 16,
+        near: float = 1.1,
+        far: float = 2.1,
+        bound: float = 0.5,
+        distance: float = 1.6,
+        coarse_weight: float = 0.5,
+        deterministic: bool = False,
+        network: dict[str, Any] | None = None,
+        field: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__()
+        self.settings = {
+            "size": size,
+            "patch": patch,
+            "features": features,
+            "samples": samples,
+            "coarse": coarse,
+            "coarse_samples": coarse_samples,
+            "near": near,
+            "far": far,
+            "bound": bound,
+            "distance": distance,
+            "coarse_weight": coarse_weight,
+            "deterministic": deterministic,
+            "network": dict(network or {}),
+            "field": dict(field or {}),
+        }
+        self.observed, self.deterministic = (3, size, size), deterministic
+        self.patch, self.coarse, self.coarse_weight, self.distance = patch, coarse, coarse_weight, distance
+        # noisy picture, coarse colour, depth, features, and which of the two kinds of picture it is
+        self.network = PictureNetwork(size, 3 + 3 + 1 + HINTS + 1, features, **(network or {}))
+        own = {"distance": distance, **(field or {})}
+        self.field = FieldNetwork(features, 3, **own)
+        self.hints = None if deterministic else FieldNetwork(features, 3 + HINTS, **own)
+        self.backdrop = Backdrop(features, 3)
+        places: dict[str, Any] = {"near": near, "far": far, "bound": bound, "placement": "cell", "shift": -1.0}
+        self.marching = Marching(coarse=samples, fine=0, **places)
+        self.rough = Marching(coarse=coarse_samples, fine=0, **places)
+
+    def denoise(self, context: Tensors, noisy: Tensor, time: Tensor, parameters: Tensors) -> Tensors:
+        known = self._look_at_context(context)
+        if self.deterministic or self.hints is None:
+            return known
+        hint = self._hint(known, parameters)
+        depth = (hint["depth"] - self.distance)[:, None] * 2
+        beside = torch.cat([hint["values"][:, :3].tanh(), depth, hint["values"][:, 3:]], 1)
+        beside = F.interpolate(beside, size=noisy.shape[2:], mode="bilinear", align_corners=False)
+        seen = torch.cat([noisy, beside, torch.ones_like(noisy[:, :1])], 1)
+        features = self.network(seen, time).float()
+        inverse = torch.linalg.inv(parameters["pose"])
+        return {
+            "features": torch.cat([known["features"], features[:, None]], 1),
+            "world_to_cam": torch.cat([known["world_to_cam"], inverse[:, None]], 1),
+            "lens": torch.cat([known["lens"], parameters["lens"][:, None]], 1),
+            "times": torch.cat([known["times"], time[:, None]], 1),
+            "backdrop": known["backdrop"],
+            "hint": hint["values"][:, :3].tanh(),
+        }
+
+    def observe(self, signal: Tensors, parameters: Tensors) -> Tensor:
+        patch = Patch(parameters["scale"], parameters["offset"]) if "scale" in parameters else None
+        size = self.observed[1] if patch is None else self.patch
+        views = Views(parameters["pose"], parameters["lens"])
+        values = self.rendered(signal, views, size, patch=patch).values
+        pictures: Tensor = values.transpose(1, 2).unflatten(2, (size, size))
+        return pictures
+
+    def rendered(
+        self, signal: Tensors, views: Views, size: int, *, patch: Patch | None = None, shared: bool = False
+    ) -> Rendered:
+        """Colours in [-1, 1], z-depth and alpha of the signals from `views`.
+
+        Args:
+            shared: there is one signal, for all views.
+        """
+        rays = rays_of(views, size, size, patch)
+
+        def field(points: Tensor, _: Tensor) -> tuple[Tensor, Tensor]:
+            raw, values = self._at(self.field, signal, points)
+            return raw, values.tanh()
+
+        behind = self.backdrop(signal["backdrop"], rays.directions).tanh()
+        return render(field, rays, self.marching, background=behind, shared=shared)
+
+    def part(self, observation: Observation, random: torch.Generator) -> Observation:
+        picture = observation.picture
+        count, _, height, width = picture.shape
+        top = torch.randint(height - self.patch + 1, (count,), generator=random)
+        left = torch.randint(width - self.patch + 1, (count,), generator=random)
+        cut = [
+            picture[i, :, y : y + self.patch, x : x + self.patch]
+            for i, (y, x) in enumerate(zip(top.tolist(), left.tolist(), strict=True))
+        ]
+        offset = torch.stack([left / width, top / height], 1).to(picture.device)
+        scale = torch.full((count,), self.patch / height, device=picture.device)
+        return Observation({**observation.parameters, "scale": scale, "offset": offset}, torch.stack(cut))
+
+    def without(self, context: Tensors) -> Tensors:
+        return context | {"picture": torch.zeros_like(context["picture"])}
+
+    def prior(self, signal: Tensors, batch: Batch) -> dict[str, Tensor]:
+        if "hint" not in signal:
+            return {}
+        small = F.interpolate(batch.target.picture, size=signal["hint"].shape[2:], mode="area")
+        return {"coarse": (signal["hint"] - small).square().mean() * self.coarse_weight}
+
+    def _look_at_context(self, context: Tensors) -> Tensors:
+        """The field that follows from the context alone."""
+        pictures = context["picture"]
+        count, views = pictures.shape[:2]
+        flat = pictures.flatten(0, 1)
+        seen = F.pad(flat, (0, 0, 0, 0, 0, 3 + 1 + HINTS + 1))
+        clean = torch.zeros(len(flat), device=flat.device)
+        features = self.network(seen, clean).float().unflatten(0, (count, views))
+        return {
+            "features": features,
+            "world_to_cam": torch.linalg.inv(context["pose"]),
+            "lens": context["lens"],
+            "times": torch.zeros(count, views, device=flat.device),
+            "backdrop": features.mean((1, 3, 4)),
+        }
+
+    def _hint(self, known: Tensors, parameters: Tensors) -> Tensors:
+        """The coarse rendering of the context's field from the noisy picture's camera."""
+        assert self.hints is not None
+        network, size = self.hints, self.coarse
+        rays = rays_of(Views(parameters["pose"], parameters["lens"]), size, size)
+        behind = F.pad(self.backdrop(known["backdrop"], rays.directions), (0, HINTS))
+        found = render(lambda points, _: self._at(network, known, points), rays, self.rough, background=behind)
+        values = found.values.transpose(1, 2).unflatten(2, (size, size))
+        depth = found.depth.unflatten(1, (size, size)).nan_to_num(self.distance)
+        return {"values": values, "depth": depth.detach()}
+
+    def _at(self, network: FieldNetwork, signal: Tensors, points: Tensor) -> tuple[Tensor, Tensor]:
+        """Raw densities and values at points [N, R, S, 3]."""
+        shape = points.shape[:-1]
+        places, uv, inside = in_cameras(points.flatten(1, 2), signal["world_to_cam"], signal["lens"])
+        features = features_at(signal["features"], uv)
+        raw, values = network(features, places, inside, signal["times"])
+        return raw.unflatten(1, shape[1:]), values.unflatten(1, shape[1:])
