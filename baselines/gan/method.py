@@ -31,6 +31,7 @@ __all__ = [
     "load_epigraf_small",
     "load_pigan_paper",
     "load_pigan_small",
+    "load_shipped",
 ]
 
 VERSION = "1"
@@ -123,12 +124,26 @@ class GanMethod:
         z = torch.randn(1, generator.latent_size, generator=scene_generator(request.seed, "gan.z")).to(device)
         label = torch.tensor([request.label], device=device) if generator.classes else None
         pose = self.stored.viewpoint.pose(1, device) if generator.takes_pose else None
-        state = generator.scene(generator.truncate(generator.map(z, label, pose), self.psi))
+        return self.scene_of(generator.truncate(generator.map(z, label, pose), self.psi), request)
+
+    @torch.no_grad()
+    def scene_of(self, latents: Tensor, request: Request) -> Scene:
+        """The scene of `latents` [1, L] (the generator's w, on the device) from the cameras of `request`."""
+        generator = self.generator
+        state = generator.scene(latents)
         if self.skips:
             state = with_occupancy(generator, state, marching_of(generator))
         drawn = [self._draw(state, part, request.size) for part in _chunks(request.cameras)]
         rgb, depth, alpha = (torch.cat(parts) for parts in zip(*drawn, strict=True))
-        return Scene(rgb, request.cameras, depth, alpha, label=request.label, seed=request.seed)
+        return Scene(
+            rgb,
+            request.cameras,
+            depth,
+            alpha,
+            label=request.label,
+            seed=request.seed,
+            latent=latents[0].float().cpu(),
+        )
 
     def _draw(self, state: SceneState, cameras: Cameras, size: int) -> tuple[Tensor, Tensor, Tensor]:
         drawn: Drawn = self.generator.draw(state, Views.of(cameras, self.device), size)
@@ -196,9 +211,18 @@ def _known(classes: tuple[str, ...]) -> str:
     return f"Known are {shown}{' ...' if len(classes) > 20 else ''}."
 
 
+def load_shipped(name: str, device: str = "cpu") -> GanMethod:
+    """One of the shipped generators by its method's name, e.g. ``eg3d-small``.
+
+    Raises:
+        UserError: there is none of that name.
+    """
+    folder = resources.files("viewsweep.baselines.gan") / "weights" / name
+    return GanMethod(Path(str(folder)), name=name, device=device)
+
+
 def _small(family: str, device: str) -> GanMethod:
-    folder = resources.files("viewsweep.baselines.gan") / "weights" / f"{family}-small"
-    return GanMethod(Path(str(folder)), name=f"{family}-small", family=family, device=device)
+    return load_shipped(f"{family}-small", device)
 
 
 def load_pigan_small(device: str = "cpu") -> GanMethod:
