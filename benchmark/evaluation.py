@@ -23,8 +23,10 @@ from .fingerprint import sha256_file, sha256_json, source_fingerprint
 from .measuring import Measured, Measurement
 from .method_record import MethodRecord
 from .picture_folder import PictureFolder
+from .posed_data import PosedData
 from .progress import Progress
 from .protocol import Protocol
+from .registry import find_method
 from .results import RESULTS_SCHEMA, TableRow
 from .run_directory import RunDirectory
 
@@ -73,11 +75,11 @@ def evaluate_methods(
     protocol: Protocol | None,
     methods: list[str],
     *,
-    pictures: PictureFolder | None = None,
+    pictures: PictureFolder | PosedData | None = None,
     progress: Progress,
     begin: Callable[[], object],
 ) -> Evaluated:
-    """Measure the scenes of `methods`, against `pictures` where the protocol asks for a folder of real ones.
+    """Measure the scenes of `methods`, against `pictures` where the protocol asks for a folder of real ones or videos.
 
     `begin` is called before the first computation.
     """
@@ -86,6 +88,8 @@ def evaluate_methods(
     else:
         reals = None if pictures is None else pictures.sha256
         heading = {"name": protocol.name, "version": protocol.version, "hash": protocol.hash_with(reals)}
+        if protocol.completion is not None:
+            heading |= {"task": protocol.task, "samples": protocol.samples}
     if pictures is not None:
         heading["pictures"] = {"sha256": pictures.sha256, "count": len(pictures)}
     found = Evaluated({"schema": RESULTS_SCHEMA, "protocol": heading, "metrics": {}, "methods": {}})
@@ -96,6 +100,8 @@ def evaluate_methods(
         "packages": {name: package_version(name) for name in PACKAGES},
         "threads": EVALUATION_THREADS,
     }
+    if protocol is not None and protocol.completion is not None and protocol.completion.frozen is not None:
+        made_by["frozen"] = find_method(protocol.completion.frozen.method).fingerprint()
     measurement: Measurement | None = None
     for method in methods:
         folder = _look(run, protocol, method)
@@ -113,7 +119,7 @@ def evaluate_methods(
             measured = _measure(measurement, run, folder, progress)
             make_folder(run.cache)
             atomic_write(memo, _pack(key, measured))
-        _add(found, run, folder, measured)
+        _add(found, run, folder, measured, protocol)
     return found
 
 
@@ -123,7 +129,7 @@ def _look(run: RunDirectory, protocol: Protocol | None, method: str) -> Folder:
         files = _numbered(sorted(place.glob("*.safetensors")))
         requested = len(files)
     else:
-        requested = protocol.scenes
+        requested = protocol.scenes * protocol.samples
         candidates = {index: run.scene_file(method, index) for index in range(requested)}
         files = {index: path for index, path in candidates.items() if path.exists()}
     record = MethodRecord.read(place / "method.json")
@@ -166,14 +172,17 @@ def _measure(measurement: Measurement, run: RunDirectory, folder: Folder, progre
                 reason = str(error).replace(f"{run.path}/", "")
                 method.fail(index, reason)
                 run.log("scene not evaluated", method=folder.method, index=index, reason=reason)
-                progress.say(f"{folder.method}: scene {index} not evaluated: {error}")
+                progress.say(f"{folder.method}: {measurement.called(index)} not evaluated: {error}")
             else:
                 method.add(index, scene)
             progress.step()
         return method.measured(folder.missing)
 
 
-def _add(found: Evaluated, run: RunDirectory, folder: Folder, measured: Measured) -> None:
+def _add(found: Evaluated, run: RunDirectory, folder: Folder, measured: Measured, protocol: Protocol | None) -> None:
+    def name(index: int) -> str:
+        return f"{folder.method}: " + (f"scene {index}" if protocol is None else protocol.called(index))
+
     failed = sorted((measured.unreadable | folder.missing).items())
     found.results["metrics"] |= measured.definitions
     found.results["methods"][folder.method] = {
@@ -185,8 +194,8 @@ def _add(found: Evaluated, run: RunDirectory, folder: Folder, measured: Measured
         "metrics": measured.results,
     }
     found.rows[folder.method] = measured.rows
-    found.failures += [f"{folder.method}: scene {index}: {reason}" for index, reason in failed]
-    found.refused += [f"{folder.method}: scene {index}: {folder.missing[index]}" for index in sorted(folder.refused)]
+    found.failures += [f"{name(index)}: {reason}" for index, reason in failed]
+    found.refused += [f"{name(index)}: {folder.missing[index]}" for index in sorted(folder.refused)]
     found.unreadable += [f"{run.path}/{reason}" for _, reason in sorted(measured.unreadable.items())]
 
 

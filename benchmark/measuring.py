@@ -17,11 +17,15 @@ from .determinism import EVALUATION_THREADS, deterministic
 from .image_reference import folder_reference
 from .metric_catalogue import catalogue
 from .picture_folder import DATA_VARIABLE, PictureFolder
+from .posed_data import PosedData
 from .progress import Progress
-from .protocol import FolderReference, Protocol
+from .protocol import FolderReference, Protocol, TruthReference
 from .reference_set import reference_features
 from .results import TableRow
+from .sample_groups import SampleGroups
 from .sampling import mismatch
+from .true_scenes import CompletionRequests, TrueScenes, outlines
+from .truth_reference import truth_features
 
 if TYPE_CHECKING:
     from ..metrics.features import FeatureNetwork, Features
@@ -69,22 +73,29 @@ class Measurement:
     """What all methods of an evaluation share: metrics, feature network, reference features.
 
     Args:
-        pictures: the real pictures, for protocols that take them from a folder.
+        pictures: the real pictures or videos, for protocols that take them from a folder.
     """
 
-    def __init__(self, protocol: Protocol | None, progress: Progress, pictures: PictureFolder | None = None) -> None:
+    def __init__(
+        self, protocol: Protocol | None, progress: Progress, pictures: PictureFolder | PosedData | None = None
+    ) -> None:
         self.protocol = protocol
         self.metrics = catalogue()
-        self._requests = None if protocol is None else protocol.requests()
+        asked = None if protocol is None else protocol.requests()
+        self.true_scenes: TrueScenes | None = asked.truths if isinstance(asked, CompletionRequests) else None
+        self._requests = None if asked is None else outlines(asked)
         self.network, self.no_network = _network(protocol)
         self.reference: Features | None = None
         self.moments: Moments | None = None
         self.no_reference = "there is no reference set; a protocol names one."
         if protocol is not None and self.network is not None and self._wants_reference():
             with deterministic(EVALUATION_THREADS):
-                if not isinstance(protocol.reference, FolderReference):
+                if isinstance(protocol.reference, TruthReference):
+                    assert self.true_scenes is not None
+                    self.reference = truth_features(self.true_scenes, protocol.scored_views, self.network)
+                elif not isinstance(protocol.reference, FolderReference):
                     self.reference = reference_features(protocol, self.network, progress)
-                elif pictures is None:
+                elif not isinstance(pictures, PictureFolder):
                     self.no_reference = (
                         f"no real pictures were given; name their folder with --data or {DATA_VARIABLE}."
                     )
@@ -103,8 +114,15 @@ class Measurement:
         """On how many scenes, from the first, metric `name` is measured; None = all."""
         return None if self.protocol is None else self.protocol.uses(name).scenes
 
+    @property
+    def samples(self) -> int:
+        """How many samples of each scene there are."""
+        return 1 if self.protocol is None else self.protocol.samples
+
     def truth(self, index: int) -> Scene | None:
-        """The true views of the protocol's scene `index`, where the protocol says what they are."""
+        """The true views that request `index` asks for, where the protocol says what they are."""
+        if self.true_scenes is not None:
+            return self.true_scenes.truth(index // self.samples)
         if self.protocol is None or self.protocol.truth is None or self._requests is None:
             return None
         request = self._requests[index]
@@ -121,6 +139,10 @@ class Measurement:
             return self.network.name
         named = self.protocol.features.network if self.protocol and self.protocol.features else None
         return named or DEFAULT_NETWORK
+
+    def called(self, index: int) -> str:
+        """Request number `index` for people."""
+        return f"scene {index}" if self.protocol is None else self.protocol.called(index)
 
     def mismatch(self, scene: Scene, index: int) -> str | None:
         """Why `scene` is not the protocol's scene `index`; None when it is, or there is no protocol."""
@@ -147,18 +169,21 @@ class MethodMeasurement:
         self._refused: dict[str, MetricResult] = {}
         self._metrics: dict[str, Any] = {}
         self._first_scored = 0
+        self._groups = SampleGroups(shared.samples)
         for name, asked in shared.wanted.items():
             refusal = self._refusal(name, asked)
             if refusal is not None:
                 self._refused[name] = refusal
             else:
-                self._metrics[name] = make(shared.metrics[name], shared.network_name, shared.reference, shared.moments)
+                self._metrics[name] = make(
+                    shared.metrics[name], shared.network_name, shared.reference, shared.moments, shared.samples
+                )
 
     def add(self, index: int, scene: Scene) -> None:
-        """Measure one scene."""
+        """Measure one scene; of a completion one sample, in the order of indices."""
         from ..metrics.base import azimuth_deg
         from ..metrics.features import extract
-        from ..metrics.feeding import feed
+        from ..metrics.feeding import feed, takes_samples
 
         self._seen[index] = (scene.seed, scene.label)
         network = self._shared.network
@@ -170,7 +195,14 @@ class MethodMeasurement:
             azimuth = None if cameras is None else torch.tensor(azimuth_deg(cameras.yaw))
             pitch = None if cameras is None else torch.rad2deg(cameras.pitch)
             features = extract(network, scored.rgb, PICTURES_AT_ONCE, azimuth_deg=azimuth, pitch_deg=pitch)
-        wanted = {name: metric for name, metric in self._metrics.items() if self._wants(name, index)}
+        grouped = self._groups.add(index, scene)
+        if grouped is not None:
+            self._add_group(index // self._shared.samples, grouped)
+        wanted = {
+            name: metric
+            for name, metric in self._metrics.items()
+            if self._wants(name, index) and not takes_samples(type(metric))
+        }
         asked = any("truth" in metric.needs for metric in wanted.values())
         truth = self._shared.truth(index) if asked else None
         for name, metric in wanted.items():
@@ -178,11 +210,28 @@ class MethodMeasurement:
                 feed(metric, scored if metric.takes_features else scene, index, features, truth)
             except Exception as error:
                 # one metric that breaks must not take the others with it, and must not average the rest
-                self._refuse(name, f"scene {index}: {type(error).__name__}: {error}")
+                self._refuse(name, f"{self._shared.called(index)}: {type(error).__name__}: {error}")
+
+    def _add_group(self, scene: int, samples: list[Scene]) -> None:
+        """Measure all samples of a true scene together."""
+        from ..metrics.feeding import feed_samples, takes_samples
+
+        index, true_scenes = scene * self._shared.samples, self._shared.true_scenes
+        wanted = [
+            name for name, metric in self._metrics.items() if self._wants(name, index) and takes_samples(type(metric))
+        ]
+        if not wanted or true_scenes is None:
+            return
+        truth, modes = true_scenes.truth(scene), true_scenes.modes(scene)
+        for name in wanted:
+            try:
+                feed_samples(self._metrics[name], samples, scene, truth, modes)
+            except Exception as error:
+                self._refuse(name, f"scene {scene}: {type(error).__name__}: {error}")
 
     def _wants(self, name: str, index: int) -> bool:
         limit = self._shared.scenes_for(name)
-        return name not in self._refused and (limit is None or index < limit)
+        return name not in self._refused and (limit is None or index // self._shared.samples < limit)
 
     def fail(self, index: int, reason: str) -> None:
         """Count a scene whose file is there but cannot be used."""
@@ -190,7 +239,7 @@ class MethodMeasurement:
 
     def measured(self, missing: dict[int, str]) -> Measured:
         """Results of all metrics; `missing` are the scenes that have no file."""
-        from ..metrics.feeding import definitions_of
+        from ..metrics.feeding import definitions_of, takes_samples
         from ..metrics.result import MetricResult
 
         found = Measured(unreadable=self._unreadable)
@@ -204,6 +253,8 @@ class MethodMeasurement:
             elif name not in self._refused:
                 try:
                     results = self._metrics[name].results()
+                    if takes_samples(self._shared.metrics[name]):
+                        results = self._groups.without_the_incomplete(results, self._shared.scenes_for(name))
                     found.rows += self._rows(self._metrics[name])
                 except Exception as error:
                     self._refuse(name, f"{type(error).__name__}: {error}")
@@ -222,7 +273,10 @@ class MethodMeasurement:
             return MetricResult.not_run(self._shared.no_network)
         if "classes" in metric.needs and self._shared.network is not None and not self._shared.network.classes:
             return MetricResult.not_run(f"the network {self._shared.network.name} names no classes.")
-        if "truth" in metric.needs and (self._shared.protocol is None or self._shared.protocol.truth is None):
+        completed = self._shared.true_scenes is not None
+        if "samples" in metric.needs and not completed:
+            return MetricResult.not_run("each scene was drawn once; a protocol with `completion` asks for samples.")
+        if "truth" in metric.needs and not (completed or (self._shared.protocol and self._shared.protocol.truth)):
             return MetricResult.not_run("the true views are not known; a protocol with `truth` says what they are.")
         if "reference" in metric.needs and self._shared.reference is None:
             return MetricResult.not_run(self._shared.no_reference)
@@ -234,12 +288,17 @@ class MethodMeasurement:
         self._refused[name] = MetricResult.failed(" ".join(reason.split()), len(self._seen))
 
     def _rows(self, metric: Any) -> list[TableRow]:
+        """The table's rows; what is known of all samples of a scene stands beside the first of them."""
+        from ..metrics.feeding import takes_samples
+
         rows: list[TableRow] = []
+        stride = self._shared.samples if takes_samples(type(metric)) else 1
         for row in metric.rows():
-            seed, label = self._seen[row.index]
+            index = row.index * stride
+            seed, label = self._seen[index]
             yaw = None if math.isnan(row.yaw_deg) else row.yaw_deg
             view = row.view + self._first_scored if metric.takes_features and row.view >= 0 else row.view
-            rows.append((row.index, seed, label, row.metric, view, yaw, row.value))
+            rows.append((index, seed, label, row.metric, view, yaw, row.value))
         return rows
 
 

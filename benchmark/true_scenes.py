@@ -26,7 +26,7 @@ from .registry import load_method
 __all__ = ["CompletionRequests", "TrueScenes", "frozen_generator", "outlines"]
 
 KEPT_BYTES = 256 << 20
-"""Of true scenes; contexts, which are small, are all kept."""
+"""Of true scenes; contexts and modes, which are small, are all kept."""
 
 
 class TrueScenes:
@@ -44,6 +44,7 @@ class TrueScenes:
     def __init__(self, name: str, completion: Completion, worlds: Sequence[Request]) -> None:
         self.name, self.completion, self.worlds = name, completion, worlds
         self._contexts: dict[int, Scene] = {}
+        self._modes: dict[int, list[tuple[float, Scene]]] = {}
         self._truths: OrderedDict[int, Scene] = OrderedDict()
         self._generator: Generator | None = None
 
@@ -78,10 +79,12 @@ class TrueScenes:
         """Every outcome that was possible with its probability, where the world knows them; else nothing."""
         if self.completion.task != "motion":
             return []
-        world = self.worlds[scene]
-        with deterministic(EVALUATION_THREADS):
-            modes = clips.sample(world.seed, world.label).modes(world.size)
-        return [(mode.weight, replace(mode.scene, label=world.label)) for mode in modes]
+        if scene not in self._modes:
+            world = self.worlds[scene]
+            with deterministic(EVALUATION_THREADS):
+                modes = clips.sample(world.seed, world.label).modes(world.size)
+            self._modes[scene] = [(mode.weight, replace(mode.scene, label=world.label)) for mode in modes]
+        return self._modes[scene]
 
     def _make(self, scene: int) -> Scene:
         world, task = self.worlds[scene], self.completion.task

@@ -30,7 +30,7 @@ from torchmetrics.utilities.data import dim_zero_cat
 from ..scenes.errors import UserError
 from ..scenes.scene import Scene
 from . import statistics
-from .bootstrap import interval_of_mean
+from .bootstrap import interval_of_mean, scene_means
 from .result import Definition, MetricResult, Row
 
 __all__ = ["HEAD", "SceneMetric", "ViewsweepMetric", "azimuth_deg"]
@@ -55,6 +55,9 @@ class ViewsweepMetric(Metric):
     needs: ClassVar[frozenset[str]]
     takes_features: ClassVar[bool] = False
     """Whether it is made with a feature network's name, and updated with that network's features."""
+    samples_per_scene: int = 1
+    """K, where scenes n * K to n * K + K - 1 are samples of one and the same: they are not independent, so
+    together they count as one where an interval is taken."""
 
     def compute(self) -> Tensor:
         """The headline number, float64.
@@ -223,6 +226,8 @@ class SceneMetric(ViewsweepMetric):
             scenes = _by_scene(table[table[:, 1] == gap])
             for column in range(len(self._ids)):
                 values = [statistics.mean(own[:, HEAD + column].tolist()) for own in scenes]
+                if not skipped:
+                    values = scene_means(values, [int(own[0, 0]) // self.samples_per_scene for own in scenes])
                 results[next(names)] = self._result(values, self._bounds[column], skipped, reason)
         return results
 
