@@ -29,7 +29,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import combinations
 
 import torch
 from torch import Tensor
@@ -123,15 +122,13 @@ class LatentError(SampleScores):
 
     def _scale(self) -> float | None:
         """Mean distance between the true latents; None where there are no two that differ."""
-        own: dict[int, dict[int, float]] = {}
-        for scene, place, value in self._gathered("latents").tolist():
-            own.setdefault(int(scene), {})[int(place)] = value
-        latents = [
-            torch.tensor([own[scene][k] for k in range(len(own[scene]))], dtype=torch.float64) for scene in sorted(own)
-        ]
-        distances = [_distance(a, b) for a, b in combinations(latents, 2)]
-        total = math.fsum(distances)
-        return total / len(distances) if total > 0 else None
+        rows = self._gathered("latents").unique(dim=0)  # by scene, then by coordinate, each once
+        scenes = int(rows[:, 0].unique().numel())
+        if scenes < 2:
+            return None
+        latents = rows[:, 2].reshape(scenes, -1)
+        total = math.fsum(torch.pdist(latents).tolist())
+        return 2 * total / (scenes * (scenes - 1)) if total > 0 else None
 
 
 def _distance(a: Tensor, b: Tensor) -> float:
