@@ -38,6 +38,8 @@ class EpiGRAFGenerator(TriplaneGenerator):
         coarse: stratified samples a ray.
         fine: importance samples a ray.
         shift: added to raw densities before softplus.
+        gain: multiplies raw densities before that.
+        squash: bring colours into [-1, 1]; without, nothing keeps them there.
         bound: radius of the sphere about the origin outside which nothing is; None = no such sphere.
         latent_size: length of z.
         latent: length of w.
@@ -66,6 +68,8 @@ class EpiGRAFGenerator(TriplaneGenerator):
         coarse: int = 48,
         fine: int = 48,
         shift: float = 0.0,
+        gain: float = 1.0,
+        squash: bool = False,
         bound: float | None = None,
         latent_size: int = 512,
         latent: int = 512,
@@ -80,7 +84,7 @@ class EpiGRAFGenerator(TriplaneGenerator):
         settings = arguments(locals())
         super().__init__()
         self.settings = settings
-        self.size, self.box = size, box
+        self.size, self.box, self.gain, self.squash = size, box, gain, squash
         self.latent_size, self.classes, self.takes_pose = latent_size, classes, pose
         self.background = background
         self.mapping = MappingNetwork(

@@ -29,6 +29,8 @@ class TriplaneGenerator(GanGenerator):
         marching: where along rays the field is looked at.
         box: side of the cube that the planes span.
         planes: which planes there are.
+        gain: multiplies raw densities; a larger one makes opaque surfaces with smaller weights.
+        squash: whether values are brought into [-1, 1].
     """
 
     mapping: MappingNetwork
@@ -37,6 +39,8 @@ class TriplaneGenerator(GanGenerator):
     marching: Marching
     box: float
     planes: Planes = "full"
+    gain: float = 1.0
+    squash: bool = False
     align_corners: ClassVar[bool] = False
 
     def map(self, z: Tensor, label: Tensor | None = None, pose: Tensor | None = None) -> Tensor:
@@ -64,5 +68,5 @@ class TriplaneGenerator(GanGenerator):
     def field(self, planes: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
         """Raw densities [N, ...] and values [N, ..., C] at world points [N, ..., 3]."""
         features = sample_planes(planes, points, box=self.box, axes=self.planes, align_corners=self.align_corners)
-        found: tuple[Tensor, Tensor] = self.decoder(features)
-        return found
+        raw, values = self.decoder(features)
+        return raw * self.gain if self.gain != 1 else raw, values.tanh() if self.squash else values
