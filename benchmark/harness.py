@@ -17,6 +17,7 @@ from ..scenes.errors import UserError, ViewsweepError
 from .lock import hold, holder
 from .method_record import MethodRecord
 from .picture_folder import DATA_VARIABLE, find_pictures
+from .posed_scenes import with_videos
 from .progress import Progress
 from .protocol import FolderReference, Protocol, load_protocol, protocol_from_record
 from .registry import Method, check_device, find_method, is_own
@@ -50,8 +51,8 @@ def run(
         device: `cpu` or `cuda`, for the methods; scores are computed on the CPU.
         batch_size: scenes a method is asked for at once; they do not depend on it.
         fresh: start over: delete what an earlier run left for these methods.
-        data: the folder of real pictures, for protocols of the kind `images`; `VIEWSWEEP_DATA` and
-            what an earlier run was given stand in for it.
+        data: the folder of real pictures, for protocols of the kind `images`, or of videos, for those of
+            `re10k` and `co3d`; `VIEWSWEEP_DATA` and what an earlier run was given stand in for it.
         report: writes the report; None leaves it out.
         command: what was typed, for the record.
 
@@ -103,7 +104,7 @@ def evaluate(
 
     Args:
         directory: the run.
-        data: the folder of real pictures; see `run`.
+        data: the folder of real pictures or videos; see `run`.
         report: writes the report again where there is one, lest it shows other numbers.
 
     Raises:
@@ -124,6 +125,7 @@ def evaluate(
             resolved = protocol_from_record(record["protocol"], place.run_json)
         progress = progress or Progress()
         folder = _data(resolved, data, record, progress)
+        resolved = None if resolved is None else with_videos(resolved, folder, progress)
         work = Work(place, resolved, [], "cpu", 1, command, progress, record, folder)
         _leave_out(place, resolved, work.method_names(), progress)
         with work.guarded():
@@ -242,6 +244,7 @@ def _work(
         record = _earlier(place, resolved, [method.name for method in chosen], fresh)
         progress = progress or Progress()
         folder = _data(resolved, data, record, progress)
+        resolved = with_videos(resolved, folder, progress)
         work = Work(place, resolved, chosen, device, batch_size, command, progress, record, folder)
         with work.guarded():
             yield work
@@ -250,12 +253,12 @@ def _work(
 def _data(
     protocol: Protocol | None, given: str | Path | None, record: dict[str, Any] | None, progress: Progress
 ) -> Path | None:
-    """The folder of real pictures: as given, from the environment, or as an earlier run recorded it.
+    """The folder of real pictures or videos: as given, from the environment, or as an earlier run recorded it.
 
     Raises:
         UserError: there is no such folder, or no picture in it; before anything is drawn.
     """
-    if protocol is None or not isinstance(protocol.reference, FolderReference):
+    if protocol is None or not (isinstance(protocol.reference, FolderReference) or protocol.sequences is not None):
         if given is not None:
             name = "scenes without a protocol" if protocol is None else protocol.name
             progress.say(f"--data {given} is not used: {name} compares with no folder of pictures.")
@@ -263,7 +266,8 @@ def _data(
     chosen = given or os.environ.get(DATA_VARIABLE) or (record or {}).get("data")
     if not chosen:
         return None
-    find_pictures(chosen)
+    if protocol.sequences is None:
+        find_pictures(chosen)
     return Path(chosen).absolute()
 
 

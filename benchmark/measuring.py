@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import Tensor
 
 from ..scenes import tabletop
 from ..scenes.errors import UserError
@@ -86,13 +87,16 @@ class Measurement:
         self._requests = None if asked is None else outlines(asked)
         self.network, self.no_network = _network(protocol)
         self.reference: Features | None = None
+        self.reference_scene: Tensor | None = None
         self.moments: Moments | None = None
         self.no_reference = "there is no reference set; a protocol names one."
         if protocol is not None and self.network is not None and self._wants_reference():
             with deterministic(EVALUATION_THREADS):
                 if isinstance(protocol.reference, TruthReference):
                     assert self.true_scenes is not None
-                    self.reference = truth_features(self.true_scenes, protocol.scored_views, self.network)
+                    self.reference, self.reference_scene = truth_features(
+                        self.true_scenes, protocol.scored_views, self.network
+                    )
                 elif not isinstance(protocol.reference, FolderReference):
                     self.reference = reference_features(protocol, self.network, progress)
                 elif not isinstance(pictures, PictureFolder):
@@ -176,7 +180,12 @@ class MethodMeasurement:
                 self._refused[name] = refusal
             else:
                 self._metrics[name] = make(
-                    shared.metrics[name], shared.network_name, shared.reference, shared.moments, shared.samples
+                    shared.metrics[name],
+                    shared.network_name,
+                    shared.reference,
+                    shared.moments,
+                    shared.samples,
+                    shared.reference_scene,
                 )
 
     def add(self, index: int, scene: Scene) -> None:

@@ -241,6 +241,8 @@ class Protocol(StrictModel):
     def content(self) -> dict[str, Any]:
         """Everything the hash covers, as plain JSON values."""
         whole = self.model_dump(mode="json", by_alias=True, exclude={"description"})
+        if self.sequences is not None:
+            del whole["split"]  # `sequences` says it
         return {key: value for key, value in whole.items() if key not in LATER or value != LATER[key]}
 
     @cached_property

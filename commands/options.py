@@ -28,7 +28,7 @@ Scenes = Annotated[
 Out = Annotated[Path | None, typer.Option(help="Run directory.", show_default="runs/PROTOCOL", envvar="VIEWSWEEP_OUT")]
 Data = Annotated[
     Path | None,
-    typer.Option(help="Folder of real pictures, for protocols that compare with one.", envvar="VIEWSWEEP_DATA"),
+    typer.Option(help="Folder of real pictures or videos, for protocols that need one.", envvar="VIEWSWEEP_DATA"),
 ]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Start over: delete what an earlier run left for these methods.")]
 ProtocolName = Annotated[str, typer.Argument(metavar="PROTOCOL", help="A name, or the path to a .yaml file.")]

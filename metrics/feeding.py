@@ -11,6 +11,8 @@ from .result import Definition
 from .set_metric import SetMetric
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from ..scenes.scene import Scene
     from .base import ViewsweepMetric
     from .completion_metric import Modes
@@ -25,19 +27,25 @@ def definitions_of(metric: type[Any], network: str) -> dict[str, Definition]:
 
 
 def make(
-    metric: type[Any], network: str, reference: Features | None, moments: Moments | None = None, samples: int = 1
+    metric: type[Any],
+    network: str,
+    reference: Features | None,
+    moments: Moments | None = None,
+    samples: int = 1,
+    reference_scene: Tensor | None = None,
 ) -> ViewsweepMetric:
     """An empty metric, with the reference set where it wants one.
 
     `moments` are those of a reference set of which `reference` is a sample; metrics of moments compare
-    with them. `samples` is how many samples of each true scene will come: fed one by one, sample k of
+    with them. `reference_scene` is the scene of the protocol each reference picture shows, int64 [N]; None where
+    they show none of them. `samples` is how many samples of each true scene will come: fed one by one, sample k of
     scene n has the index n * samples + k.
     """
     made: Any = metric(network) if metric.takes_features else metric()
     if not takes_samples(metric):
         made.samples_per_scene = samples
     if "reference" in metric.needs and reference is not None:
-        made.update(reference, real=True)
+        made.update(reference, real=True, index=reference_scene)
         if moments is not None and hasattr(made, "refer"):
             made.refer(moments)
     return made  # type: ignore[no-any-return]  # a class of the catalogue

@@ -5,9 +5,11 @@ of the features under the kernel k(x, y) = (x . y / D + 1)^3,
 
     d = mean k(x, x') + mean k(y, y') - 2 mean k(x, y),   0 expected for equal distributions
 
-the first two means over pairs of *different scenes*. For unrelated pictures these are all pairs of
+all means over pairs of *different scenes*. For unrelated pictures these are all pairs of
 different pictures, the usual unbiased estimator; with several views of a scene the usual one would be
-biased upwards, for views of one object resemble each other. The value may be slightly negative.
+biased upwards, for views of one object resemble each other. Where the reference shows the very scenes that were
+completed, a completion and the truth it belongs to are no pair either: they would resemble each other however far
+the two distributions are apart, and pull the value down. The value may be slightly negative.
 
 All pairs are used (the full U-statistic) and the interval is the delete-group jackknife over
 generated scenes. `kid_subsets` is the form printed in papers: the mean over 100 random subsets of 1000
@@ -101,7 +103,7 @@ def kid_with_leave_outs(
     """KID, and KID with each group of generated scenes left out.
 
     Args:
-        fake, real: both of at least two scenes.
+        fake, real: both of at least two scenes; equal scene indices mean the same scene.
         groups: the group of each generated scene, numbered from 0, [units].
         count: how many groups there are, where the last may hold none of these scenes.
 
@@ -117,11 +119,15 @@ def kid_with_leave_outs(
         cross += np.bincount(own[rows], _kernel_sums(fake.rows[rows], real.rows), minlength=count)
     real_sums, real_pairs = _between(real.rows, real.unit, np.zeros(len(real), dtype=np.int64), 1)
     real_mean = float(real_sums[0, 0] / real_pairs[0, 0])
-    size = np.bincount(own, minlength=count)
+    crossed = np.bincount(own, minlength=count) * len(real)
+    for scene in np.intersect1d(fake.scene[fake.scene >= 0], real.scene[real.scene >= 0]):
+        same, true = fake.scene == scene, real.rows[real.scene == scene]
+        cross -= np.bincount(own[same], _kernel_sums(fake.rows[same], true), minlength=count)
+        crossed -= np.bincount(own[same], minlength=count) * len(true)
 
     def distance(kept: npt.NDArray[np.bool_]) -> float:
         inner = sums[np.ix_(kept, kept)].sum() / pairs[np.ix_(kept, kept)].sum()
-        return float(inner + real_mean - 2 * cross[kept].sum() / (size[kept].sum() * len(real)))
+        return float(inner + real_mean - 2 * cross[kept].sum() / crossed[kept].sum())
 
     without = ~np.eye(count, dtype=bool)
     enough = all(pairs[np.ix_(kept, kept)].sum() > 0 for kept in without)

@@ -68,6 +68,22 @@ def test_several_views_of_a_scene_bring_no_bias() -> None:
     assert np.mean(biased) > 5 * error
 
 
+def test_completions_are_no_pair_with_their_own_truth() -> None:
+    """Samples and truth share worlds and a distribution: no distance. Pairs of a world would make it negative."""
+    values, biased = [], []
+    for seed in range(60):
+        worlds = 2 * rows(12, seed)
+        fake, real = (np.repeat(worlds, views, axis=0) + 0.3 * rows(12 * views, seed + views) for views in (8, 4))
+        for found, index in ((values, np.arange(48) // 4), (biased, None)):
+            metric = KID()
+            metric.update(_features(real), real=True, index=None if index is None else torch.as_tensor(index))
+            metric.update(_features(fake), index=torch.arange(96) // 8)
+            found.append(float(metric.results()["kid[tabletop]"].value or 0))
+    error = np.std(values) / np.sqrt(60)
+    assert abs(np.mean(values)) < 3 * error
+    assert np.mean(biased) < -5 * error
+
+
 def test_distance_grows_with_shift() -> None:
     real = rows(200, 9)
     values = [float(kid(rows(200, 1, shift), real).value or 0) for shift in (0.0, 0.2, 0.5, 1.0)]
