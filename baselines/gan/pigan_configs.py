@@ -23,7 +23,7 @@ _TABLETOP = {
     "smooth": True,
     "view_dependent": False,
     "classes": 10,
-    "background": "learned",
+    "background": "backdrop",
 }
 
 GENERATORS: dict[str, dict[str, Any]] = {

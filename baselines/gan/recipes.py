@@ -22,17 +22,22 @@ TINY = Recipe(
 # pi-GAN ------------------------------------------------------------------------------------------------------------
 
 PIGAN_SMALL = Recipe(
-    stages=(Stage(4_000, 32, 16), Stage(12_000, 64, 8, 1_000)),
-    steps=12_000,
+    stages=(Stage(4_000, 32, 16), Stage(6_000, 64, 8, 500)),
+    steps=6_000,
+    precision="bf16",
     generator_rate=4e-4,
-    discriminator_rate=4e-4,
+    discriminator_rate=2e-4,
+    rate_end=0.2,
     betas=(0.0, 0.9),
     ema=0.998,
     clip=10.0,
-    gamma=0.2,
+    gamma=1.0,
     r1_every=4,
     direction_weight=1.0,
     density_noise=Fade(1.0, 0.0, 1_000),
+    class_group=4,
+    quality_every=500,
+    quality_pictures=400,
 )
 
 PIGAN_PAPER = Recipe(
