@@ -92,6 +92,8 @@ def evaluate_methods(
             heading |= {"task": protocol.task, "samples": protocol.samples}
     if pictures is not None:
         heading["pictures"] = {"sha256": pictures.sha256, "count": len(pictures)}
+        if isinstance(pictures, PosedData):
+            heading["videos"] = list(pictures.names)
     found = Evaluated({"schema": RESULTS_SCHEMA, "protocol": heading, "metrics": {}, "methods": {}})
     made_by = {
         "protocol": None if protocol is None else protocol.content,

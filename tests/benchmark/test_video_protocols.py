@@ -121,6 +121,7 @@ def test_from_videos_to_numbers(content, re10k, method, films, tmp_path):
         assert found[name]["status"] == "not_run", name
         assert "depth" in found[name]["reason"]
     assert results["protocol"]["hash"] == protocol.hash_with(results["protocol"]["pictures"]["sha256"])
+    assert results["protocol"]["videos"] == ["a", "b"]
     scene = load_scene(out / "scenes" / "still" / "00004.safetensors")  # sample 1 of the second video
     assert torch.equal(scene.context.rgb[0], films[1].rgb[0])
     assert scene.cameras.cam_to_world[0].equal(scene.context.cameras.cam_to_world[0])
