@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal, get_args
 
-__all__ = ["CEILINGS", "CHEATS", "Role", "in_order", "role"]
+__all__ = ["CEILINGS", "CHEATS", "COMPLETION_CHEATS", "SWEEP_CHEATS", "Role", "in_order", "role"]
 
 Role = Literal["ceiling", "method", "cheat"]
 
-CEILINGS = frozenset({"oracle"})
+CEILINGS = frozenset({"oracle", "truth"})
 """Methods that draw the world itself: the best any method could do, and no competitor."""
 
-CHEATS = frozenset({"billboard", "blurred", "drift", "frozen", "janus", "jitter", "noise", "switch", "wobble"})
+SWEEP_CHEATS = frozenset({"billboard", "blurred", "drift", "frozen", "janus", "jitter", "noise", "switch", "wobble"})
+COMPLETION_CHEATS = frozenset({"completion-copy", "completion-mean", "completion-nearest"})
+
+CHEATS = SWEEP_CHEATS | COMPLETION_CHEATS
 """Methods that break one rule on purpose, to show which metric notices."""
 
 

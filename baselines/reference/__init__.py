@@ -2,6 +2,9 @@
 
 from .billboard import Billboard
 from .blurred import Blurred
+from .completion_copy import CompletionCopy
+from .completion_mean import CompletionMean
+from .completion_nearest import CompletionNearest
 from .drift import Drift
 from .frozen import Frozen
 from .janus import Janus
@@ -9,11 +12,15 @@ from .jitter import Jitter
 from .noise import Noise
 from .oracle import Oracle
 from .switch import Switch
+from .truth import Truth
 from .wobble import Wobble
 
 __all__ = [
     "Billboard",
     "Blurred",
+    "CompletionCopy",
+    "CompletionMean",
+    "CompletionNearest",
     "Drift",
     "Frozen",
     "Janus",
@@ -21,5 +28,6 @@ __all__ = [
     "Noise",
     "Oracle",
     "Switch",
+    "Truth",
     "Wobble",
 ]

@@ -10,7 +10,7 @@ from torch import Tensor
 from viewsweep.baselines.reference import Blurred, Drift, Frozen, Janus, Jitter, Oracle, Switch, Wobble
 from viewsweep.baselines.reference.corrupted import Corrupted
 from viewsweep.benchmark.registry import BUILT_IN, load_method
-from viewsweep.benchmark.roles import CHEATS
+from viewsweep.benchmark.roles import SWEEP_CHEATS as CHEATS
 from viewsweep.scenes import Cameras, Generator, Request, Scene, sweep360, tabletop
 from viewsweep.scenes.corruptions import CORRUPTIONS
 

@@ -13,7 +13,7 @@ import pytest
 import torch
 from viewsweep import load_method
 from viewsweep.benchmark.protocol import load_protocol
-from viewsweep.benchmark.roles import CHEATS
+from viewsweep.benchmark.roles import SWEEP_CHEATS as CHEATS
 from viewsweep.metrics import CameraCompliance, Features, extract, index, metric_classes
 from viewsweep.metrics.base import azimuth_deg
 from viewsweep.metrics.feeding import definitions_of, feed, make
