@@ -93,7 +93,7 @@ def extremes(run: RunFiles, column: Column, values: pd.DataFrame) -> list[Extrem
 
 def _describe(run: RunFiles, column: Column, row: pd.Series) -> str:
     name = run.label_name(int(row["label"]))
-    scene = f"scene {int(row['index'])}" + (f" ({name})" if name else "")
+    scene = f"scene {int(row['index']) // run.samples}" + (f" ({name})" if name else "")
     return f"{format_number(float(row['value']), column.decimals)} · {scene}"
 
 

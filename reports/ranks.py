@@ -39,7 +39,7 @@ def _comparison(run: RunFiles, definition: Definition) -> Comparison | None:
     measured = {method.name: out for method in competitors(run) if (out := method.outcome(name)).value is not None}
     if higher is None or len(measured) < 2:
         return None
-    rows = run.rows
+    rows = run.scene_rows
     if ((rows["metric"] == name) & (rows["view"] < 0)).any():
         try:
             return compare(rows, name, list(measured), higher)

@@ -124,6 +124,7 @@ def _render(run: RunFiles, indices: list[int], shown: list[Exhibit], unreadable:
         extremes=ends,
         failures=failures[:MOST_FAILURES],
         failures_left=max(0, len(failures) - MOST_FAILURES),
+        called=run.called,
         failures_summary=_failures_summary(failures),
         method_lines={m.name: flatten({k: v for k, v in m.info.items() if k != "description"}) for m in run.methods},
         protocol_lines=protocol_lines,
@@ -150,7 +151,7 @@ def _charts(run: RunFiles, columns: list[Column]) -> tuple[list[tuple[Column, Ma
     found, banded = [], False
     names = {method.name for method in run.methods}
     for column in columns:
-        curves = [curve for curve in azimuth_curves(run.rows, column.definition.id) if curve.method in names]
+        curves = [curve for curve in azimuth_curves(run.scene_rows, column.definition.id) if curve.method in names]
         if curves:
             found.append((column, chart(run, column, curves)))
             banded = banded or any(curve.low is not None for curve in curves)
@@ -162,7 +163,7 @@ def _strips(run: RunFiles, columns: list[Column]) -> tuple[list[tuple[Column, Ma
     plots, ends = [], []
     names = [method.name for method in run.methods]
     for column in columns:
-        values = scene_values(run.rows, column.definition.id)
+        values = scene_values(run.scene_rows, column.definition.id)
         values = values[values["method"].isin(names)]
         if values["index"].nunique() < 2:
             continue
@@ -172,7 +173,7 @@ def _strips(run: RunFiles, columns: list[Column]) -> tuple[list[tuple[Column, Ma
 
 
 def _total_scenes(run: RunFiles) -> int:
-    return max((method.requested for method in run.methods), default=0)
+    return max((method.requested for method in run.methods), default=0) // run.samples
 
 
 def _view_counts(shown: list[Exhibit]) -> list[int]:
@@ -191,7 +192,8 @@ def _lede(run: RunFiles, shown: list[Exhibit], scenes: int) -> str:
     each = f", {_span(views)} views each" if views else ""
     declared = _declared_scenes(run)
     instead = f" instead of the protocol's {declared}" if declared not in (None, scenes) else ""
-    drew = f"{who} drew the same {scenes} scene{'' if scenes == 1 else 's'}{instead}{each}."
+    samples = f"{run.samples} samples each of " if run.samples > 1 else ""
+    drew = f"{who} drew {samples}the same {scenes} scene{'' if scenes == 1 else 's'}{instead}{each}."
     asked = "The numbers ask whether the pictures look right, and whether they show one and the same solid object."
     own = str(run.resolved.get("description") or "").strip()
     return " ".join(part for part in (own, drew, asked) if part)
@@ -209,6 +211,8 @@ def _facts(run: RunFiles, shown: list[Exhibit]) -> list[tuple[str, str, str]]:
     times = "\N{MULTIPLICATION SIGN}"
     size = f"{_total_scenes(run)} {times} {_span(views) if views else NOTHING}"
     facts = [(f"Scenes {times} views", size, "")]
+    if run.samples > 1:
+        facts.append(("Samples", f"{run.samples} a scene", "how often each scene was asked for"))
     facts.append(("Methods", str(len(run.methods)), ", ".join(method.name for method in run.methods)))
     if run.resolved.get("size"):
         facts.append(("Picture size", f"{run.resolved['size']} px", ""))

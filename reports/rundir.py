@@ -11,6 +11,7 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,30 @@ class RunFiles:
     methods: tuple[Method, ...]
     rows: pd.DataFrame
     run: Mapping[str, Any]
+
+    @property
+    def samples(self) -> int:
+        """How many samples a completion asks for, else 1; sample k of scene n has index n * samples + k."""
+        declared = _mapping(self.resolved.get("completion")).get("samples")
+        return declared if isinstance(declared, int) and declared > 0 else 1
+
+    def called(self, index: int) -> str:
+        """The number of a scene for people: "7", or "0, sample 7"."""
+        scene, sample = divmod(index, self.samples)
+        return str(index) if self.samples == 1 else f"{scene}, sample {sample}"
+
+    @cached_property
+    def scene_rows(self) -> pd.DataFrame:
+        """`rows` with the samples of a scene taken together, by their mean, under the index of the first.
+
+        Samples of one scene are not independent: what compares or resamples scenes must see each once.
+        """
+        if self.samples == 1:
+            return self.rows
+        own = self.rows.assign(index=self.rows["index"] // self.samples * self.samples)
+        keys = ["method", "metric", "index", "view"]
+        known = dict.fromkeys(("seed", "label", "yaw_deg"), "first")
+        return own.groupby(keys, as_index=False, sort=False).agg(known | {"value": "mean"})[list(COLUMNS)]
 
     def scene_path(self, method: str, index: int) -> Path:
         """Where a scene lies; names that lead out of the run directory are refused."""

@@ -45,9 +45,13 @@ class Pane:
 
 @dataclass(frozen=True)
 class Exhibit:
-    """One scene, drawn by all methods; `near` and `far` bound the depth colours of all of them."""
+    """One scene, drawn by all methods; `near` and `far` bound the depth colours of all of them.
+
+    `index` is that of its file, `number` its name for people.
+    """
 
     index: int
+    number: str
     label: str | None
     seed: int | None
     panes: tuple[Pane, ...]
@@ -56,7 +60,7 @@ class Exhibit:
 
     @property
     def title(self) -> str:
-        return f"Scene {self.index}" + (f", {self.label}" if self.label else "")
+        return f"Scene {self.number}" + (f", {self.label}" if self.label else "")
 
 
 @dataclass(frozen=True)
@@ -74,11 +78,13 @@ def pick_scenes(run: RunFiles, count: int) -> list[int]:
     """At most `count` scenes, spread over the classes, never chosen by their scores.
 
     Each class gives its lowest index that most methods have drawn; further scenes follow class by class.
+    Of a completion the first sample stands for a scene.
     """
     drawn: dict[int, int] = {}
     for method in run.methods:
         for index in run.scene_indices(method.name):
-            drawn[index] = drawn.get(index, 0) + 1
+            if index % run.samples == 0:
+                drawn[index] = drawn.get(index, 0) + 1
     labels = _labels(run.rows)
     queues: dict[int, list[int]] = {}
     for index in sorted(drawn, key=lambda index: (-drawn[index], index)):
@@ -121,7 +127,7 @@ def exhibits(run: RunFiles, indices: list[int]) -> tuple[list[Exhibit], list[tup
         shared = depth_range(v.depth for v in found.values() if isinstance(v, _Views) and v.depth is not None)
         panes = tuple(_pane(name, views, shared, limits) for name, views in found.items())
         near, far = (None, None) if shared is None else (format_number(bound, 2) for bound in shared)
-        shown.append(Exhibit(index, run.label_name(label), seed, panes, near, far))
+        shown.append(Exhibit(index, str(index // run.samples), run.label_name(label), seed, panes, near, far))
     return shown, unreadable
 
 

@@ -27,7 +27,7 @@ from .flows import moved_picture
 
 __all__ = ["CompletionMean"]
 
-OBJECTS = 100
+OBJECTS = 40
 
 SMALLEST_HALVED = 32
 """Pictures from this size on are rendered at half of it: a mean of many has no detail to lose, and costs a quarter."""
