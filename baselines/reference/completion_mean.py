@@ -30,7 +30,7 @@ __all__ = ["CompletionMean"]
 OBJECTS = 40
 
 SMALLEST_HALVED = 32
-"""Pictures from this size on are rendered at half of it: a mean of many has no detail to lose, and costs a quarter."""
+"""Pictures from this size on are rendered at half of it: a mean of many has no detail to lose."""
 
 
 class CompletionMean:

@@ -89,8 +89,11 @@ def check_random_state(trial: Trial) -> Check:
 
 
 def check_seeds(trial: Trial) -> Check:
-    """Whether another seed gives another scene."""
-    return _matters("seeds", "seed", trial.together.scene(0), trial.together.scene(1), "two seeds of one class")
+    """Whether another seed gives another scene; of a method that completes, whether another context does."""
+    what, pair = "seed", "two seeds of one class"
+    if trial.together.asked[0].context is not None:
+        what, pair = "context", "two contexts"
+    return _matters("seeds", what, trial.together.scene(0), trial.together.scene(1), pair)
 
 
 def check_labels(trial: Trial) -> Check:
@@ -106,7 +109,7 @@ def check_cameras(trial: Trial) -> Check:
         float((scene.rgb[0].float() - scene.rgb[-1].float()).abs().mean()) for scene in trial.scenes if scene.views > 1
     ]
     if not differences:
-        return skipped("cameras", "there are no scenes")
+        return skipped("cameras", "there are no scenes of several views")
     if min(differences) < LEAST_DIFFERENCE:
         return fault(
             "cameras",
@@ -130,7 +133,7 @@ def _matters(name: str, what: str, first: Scene | None, second: Scene | None, pa
 def _unequal(first: Scene, second: Scene) -> list[str]:
     """Names of the parts that differ in any bit."""
     found = []
-    for name in ("rgb", "depth", "alpha", "normals"):
+    for name in ("rgb", "depth", "alpha", "normals", "flow", "latent"):
         one, other = getattr(first, name), getattr(second, name)
         same = one is other if one is None or other is None else _same(one, other)
         found += [] if same else [name]

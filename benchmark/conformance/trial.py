@@ -3,7 +3,7 @@
 Three scenes on one arc in front: two seeds of one class, and the first seed again in the last class. Of methods
 without classes all three have their own seed. They are drawn together, one of them twice alone, and two in
 the reverse order. Before each call the global random states are seeded differently, so whatever depends on
-them shows.
+them shows. A method that completes is given a part of each of these scenes (see `completions`).
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from ...scenes.cameras import Cameras
 from ...scenes.generator import Generator, GeneratorInfo, Request
 from ...scenes.scene import Scene
 from ..determinism import deterministic
+from .completions import with_contexts
 
 __all__ = ["PITCHES", "Answers", "Trial", "make_requests", "run_trial"]
 
@@ -92,7 +93,8 @@ def make_requests(info: GeneratorInfo, size: int, views: int) -> list[Request]:
     if info.classes:
         last = len(info.classes) - 1
         chosen = [(first, 0), (second, 0), (first if last else third, last)]
-    return [Request(index, seed, cameras, size, label) for index, (seed, label) in enumerate(chosen)]
+    worlds = [Request(index, seed, cameras, size, label) for index, (seed, label) in enumerate(chosen)]
+    return worlds if "sweep" in info.tasks else with_contexts(info, worlds)
 
 
 def run_trial(

@@ -164,3 +164,32 @@ def test_cheats_fail_where_they_cheat():
 def test_shipped_diffusion_model_passes():
     found = check_conformance("ivid-small")
     assert {check.name: check.message for check in found if check.verdict != "ok"} == {}
+
+
+@pytest.mark.parametrize("task", ["scene", "motion"])
+def test_methods_that_complete_are_given_something_to_complete(task, tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(f'''
+import torch
+from viewsweep.scenes import GeneratorInfo, Scene
+
+class Mine:
+    def info(self):
+        return GeneratorInfo("mine", "Shifts the context.", has_depth=False, tasks=("{task}",))
+
+    def generate(self, requests):
+        for request in requests:
+            views = [request.context.rgb[0].roll(5 * view, 1) for view in range(len(request.cameras))]
+            yield Scene(torch.stack(views), request.cameras, label=request.label, seed=request.seed)
+''')
+    found = {check.name: check for check in check_conformance(str(path), size=24, quick=True)}
+    assert faults(found) == []
+    assert found["seeds"].message.startswith("two contexts differ")
+    assert found["cameras"].verdict == ("ok" if task == "scene" else "skipped")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["truth", "completion-copy"])
+def test_reference_methods_of_completion_can_be_checked(name):
+    found = {check.name: check for check in check_conformance(name, size=32, quick=True)}
+    assert faults(found) == ([] if name == "truth" else ["cameras"])
