@@ -51,6 +51,7 @@ BUILT_IN = {
     "ivid-fusion-small": "viewsweep.baselines.ivid.fusion_method:load_fusion_small",
     "ivid-upsampled-small": "viewsweep.baselines.ivid.upsampler_method:load_small_upsampled",
     "ivid-fusion-paper": "viewsweep.baselines.ivid.fusion_method:load_fusion_paper",
+    "pigan-small": "viewsweep.baselines.gan.method:load_pigan_small",
     "eg3d-small": "viewsweep.baselines.gan.method:load_eg3d_small",
     "pigan-paper": "viewsweep.baselines.gan.method:load_pigan_paper",
     "eg3d-paper": "viewsweep.baselines.gan.method:load_eg3d_paper",

@@ -26,6 +26,7 @@ def test_there_are_the_weights_the_readme_names() -> None:
     names = {str(path.relative_to(ROOT)) for path in FILES}
     assert names == {
         "baselines/gan/weights/eg3d-small/generator.safetensors",
+        "baselines/gan/weights/pigan-small/generator.safetensors",
         "baselines/ivid/weights/small-upsampler/network/diffusion_pytorch_model.safetensors",
         "baselines/ivid/weights/small/first/diffusion_pytorch_model.safetensors",
         "baselines/ivid/weights/small/following/diffusion_pytorch_model.safetensors",
@@ -40,7 +41,13 @@ def test_weights_are_small() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "files"), [("ivid/weights/small", 2), ("ivid/weights/small-upsampler", 1), ("gan/weights/eg3d-small", 1)]
+    ("name", "files"),
+    [
+        ("ivid/weights/small", 2),
+        ("ivid/weights/small-upsampler", 1),
+        ("gan/weights/eg3d-small", 1),
+        ("gan/weights/pigan-small", 1),
+    ],
 )
 def test_records_name_the_weights_by_hash(name: str, files: int) -> None:
     folder = ROOT / "baselines" / name
@@ -78,8 +85,9 @@ def test_first_views_show_the_class_asked_for() -> None:
     assert accuracy(20, [0.0], first_index=5000) >= 0.8
 
 
-def test_the_gan_draws_the_classes_all_around() -> None:
-    assert accuracy(30, [0.0, 90.0, 180.0, 270.0], first_index=5000, method="eg3d-small") >= 0.85
+@pytest.mark.parametrize("method", ["eg3d-small", "pigan-small"])
+def test_the_gans_draw_the_classes_all_around(method: str) -> None:
+    assert accuracy(30, [0.0, 90.0, 180.0, 270.0], first_index=5000, method=method) >= 0.85
 
 
 @pytest.mark.slow
