@@ -173,13 +173,14 @@ def status(directory: str | Path) -> dict[str, Any]:
     if state == "started" and at_work is None:
         state = "interrupted"
     protocol = record.get("protocol") or {}
+    samples = (protocol.get("completion") or {}).get("samples", 1)
     found = {}
     for name in dict.fromkeys([*record.get("methods", {}), *place.methods()]):
         made = MethodRecord.read(place.method_folder(name) / "method.json")
         count = sum(1 for _ in place.method_folder(name).glob("*.safetensors"))
         found[name] = {
             "scenes": count,
-            "requested": protocol.get("scenes", count),
+            "requested": protocol.get("scenes", count) * samples,
             "failed": {} if made is None else {str(index): reason for index, reason in made.failed.items()},
             "seconds": None if made is None else made.seconds,
         }

@@ -27,7 +27,8 @@ def summary_table(results: Mapping[str, Any]) -> Table:
         table.add_column(Text(method), justify="right")
     entries = [results["methods"][method] for method in methods]
     counts = [entry["scenes"] for entry in entries]
-    table.add_row("scenes", *(f"{count['evaluated']}/{count['requested']}" for count in counts), end_section=True)
+    counted = "samples" if protocol.get("samples", 1) > 1 else "scenes"
+    table.add_row(counted, *(f"{count['evaluated']}/{count['requested']}" for count in counts), end_section=True)
     for name, definition in results["metrics"].items():
         arrow = {True: " ↑", False: " ↓"}.get(definition["higher_is_better"], "")
         cells = (format_result(entry["metrics"].get(name)) for entry in entries)

@@ -247,6 +247,15 @@ def test_samples_of_a_scene_are_measured_together_and_alone(run: RunDirectory, p
     assert set(by_index) == {1}
 
 
+def test_status_counts_samples(run: RunDirectory, protocol: Protocol) -> None:
+    completer = Completer()
+    completer.fails = {4}
+    draw(run, protocol, completer)
+    evaluated(run, protocol)
+    method = harness.status(run.path)["methods"]["completer"]
+    assert (method["scenes"], method["requested"]) == (8, 9)
+
+
 def test_missing_samples_are_said_and_missing_scenes_are_missing(run: RunDirectory, protocol: Protocol) -> None:
     completer = Completer()
     completer.fails = {4}

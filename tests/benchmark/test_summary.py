@@ -30,6 +30,14 @@ RESULTS = {
 }
 
 
+def test_samples_are_not_called_scenes() -> None:
+    stream = io.StringIO()
+    completion = RESULTS | {"protocol": RESULTS["protocol"] | {"task": "scene", "samples": 4}}
+    Console(file=stream, width=100).print(summary_table(completion))
+    assert "samples" in stream.getvalue()
+    assert "scenes" not in stream.getvalue()
+
+
 def test_table_shows_values_intervals_and_counts() -> None:
     stream = io.StringIO()
     Console(file=stream, width=100).print(summary_table(RESULTS))
