@@ -25,11 +25,12 @@ a method whose samples are inconsistent would gain most.
 Direction and range. Higher is better, for psnr (0 to 100 dB) and ssim (-1 to 1). The gain has no better end by
 itself: 0 means that all samples are alike. Worst values: psnr 0, ssim -1.
 
-When they mislead. sample_psnr punishes every honest choice on unseen parts but one; the mean of all that is possible
-wins there, though it is no answer at all. best_psnr grows with K and with variety, right or not: compare at one K
-(`samples`), beside `sample_psnr`, `mode_coverage` and FID. The choice knows the truth, which no user does. Scenes
-must come with equally many samples, or what depends on the best has failed. The scores of seen parts are limited by
-what a pixel of the context covers: the oracle's are not, so read its line as a bound rather than a goal.
+When they mislead. One sample's scores punish every honest choice on unseen parts but one; the mean of all that is
+possible comes out well there, though it is no answer at all (in the self-check it wins sample_ssim). best_psnr
+grows with K and with variety, right or not: compare at one K (`samples`), beside `sample_psnr`, `mode_coverage` and
+FID. The choice knows the truth, which no user does. Scenes must come with equally many samples, or what depends on
+the best has failed. The scores of seen parts are limited by what a pixel of the context covers: the oracle's are
+not, so read its line as a bound rather than a goal.
 
 Sources: best of K in completion: Walker et al., "An uncertain future", ECCV 2016, and Lee et al., "Stochastic
 adversarial video prediction", 2018 (best of 100 by PSNR and SSIM); the split by visibility is this project's own.

@@ -17,11 +17,13 @@ is better; 0 for identical pictures, rarely above 1. It needs weights that are n
 Both make the three ids of `completion_accuracy` for each part: `best_`, `sample_` and `_gain`. The sample that is
 best by this measure counts, chosen once for all views of a scene.
 
-When they mislead. Features reach beyond their place, so what is wrong on one side of the line between seen and unseen
-lowers the score of the other side next to it. The tabletop network belongs to the embedded world and says nothing about
-photographs; values of one network compare with no other's. Being less forgiving of blur than PSNR, they are
-still distances to one truth among several: beside them read `mode_coverage` and FID. Convolutions in float32 round
-differently with the number of threads and the machine, in the seventh digit.
+When they mislead. Features reach beyond their place, so what is wrong on one side of the line between seen and
+unseen lowers the score of the other side next to it. The tabletop network belongs to the embedded world and says
+nothing about photographs; values of one network compare with no other's. The mean of all answers, which wins one
+sample's SSIM in the self-check, loses here; but these are still distances to one truth among several, so that
+copies of that truth win: beside them read `mode_coverage` and FID. Noise of single pixels counts for more than
+another object. Convolutions in float32 round differently with the number of threads and the machine, in the seventh
+digit.
 
 Sources: Zhang et al., "The unreasonable effectiveness of deep features as a perceptual metric", CVPR 2018, whose
 distance the first is, without its trained weights of channels.

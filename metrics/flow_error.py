@@ -141,12 +141,14 @@ def end_point_errors(flow: Tensor, true: Tensor) -> Tensor:
     Where `flow` is NaN it counts as no motion.
     """
     apart = flow.to("cpu", torch.float64).nan_to_num(nan=0.0) - true.to("cpu", torch.float64)
-    return torch.linalg.vector_norm(apart, dim=-1)
+    length: Tensor = torch.linalg.vector_norm(apart, dim=-1)
+    return length
 
 
 def moving_pixels(flow: Tensor) -> Tensor:
     """Where a flow [V, H, W, 2] is known and moves by more than `still_threshold`, bool [V, H, W]."""
-    return torch.linalg.vector_norm(flow.to("cpu", torch.float64), dim=-1) > still_threshold(flow.shape[1])
+    length: Tensor = torch.linalg.vector_norm(flow.to("cpu", torch.float64), dim=-1)
+    return length > still_threshold(flow.shape[1])
 
 
 def still_threshold(height: int) -> float:

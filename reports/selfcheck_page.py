@@ -8,7 +8,7 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
-from ..metrics.selfcheck import SET_CORRUPTIONS, SelfCheck
+from ..metrics.selfcheck import COMPLETION_CHEATS, SET_CORRUPTIONS, SelfCheck
 from ..scenes.corruptions import CORRUPTIONS
 from ..scenes.files import atomic_write
 from .response_matrix import describe, matrix_svg
@@ -25,9 +25,9 @@ def write_selfcheck(check: SelfCheck, path: Path) -> Path:
     folder = resources.files("viewsweep.reports") / "templates"
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     template = environment.from_string((folder / "selfcheck.html.j2").read_text(encoding="utf-8"))
-    sweeps, sets = (
+    sweeps, sets, completions = (
         matrix_svg(check, names) if any(cell.corruption in names for cell in check.cells) else None
-        for names in (CORRUPTIONS, SET_CORRUPTIONS)
+        for names in (CORRUPTIONS, SET_CORRUPTIONS, COMPLETION_CHEATS)
     )
     broken = [describe(cell) for cell in check.cells if cell.ok is False]
     page = template.render(
@@ -35,10 +35,12 @@ def write_selfcheck(check: SelfCheck, path: Path) -> Path:
         check=check,
         sweeps=sweeps,
         sets=sets,
+        completions=completions,
         broken=broken,
         judged=sum(cell.ok is not None for cell in check.cells) + len(check.calibrations),
         corruptions=[CORRUPTIONS[name] for name in check.plan.corruptions],
         set_corruptions=[SET_CORRUPTIONS[name] for name in check.plan.sets] if sets else [],
+        completion_cheats=[COMPLETION_CHEATS[name] for name in check.plan.completions] if completions else [],
     )
     atomic_write(path, page.encode())
     return path

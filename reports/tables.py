@@ -61,8 +61,29 @@ FAMILIES = {
     "Against the truth": Stems(
         ("psnr", "ssim", "lpips", "abs_rel", "normals_deg", "chamfer"),
         (
-            *("best_psnr", "best_ssim", "best_lpips", "abs_rel_affine", "rmse", "silog"),
+            *("abs_rel_affine", "rmse", "silog"),
             *("delta_1.25", "delta_1.05", "normals_11.25", "depth_coverage"),
+        ),
+    ),
+    "Completions": Stems(
+        (
+            *("best_psnr", "best_psnr_unseen", "best_feature_distance_unseen", "best_lpips_unseen"),
+            *("diversity_contrast", "modes_hit", "context_psnr", "best_epe_moving", "best_latent_error"),
+        ),
+        (
+            *("sample_psnr", "psnr_gain", "best_psnr_seen", "sample_psnr_seen", "psnr_seen_gain"),
+            *("sample_psnr_unseen", "psnr_unseen_gain"),
+            *("best_ssim", "sample_ssim", "ssim_gain", "best_ssim_seen", "sample_ssim_seen", "ssim_seen_gain"),
+            *("best_ssim_unseen", "sample_ssim_unseen", "ssim_unseen_gain"),
+            *("best_feature_distance", "sample_feature_distance", "feature_distance_gain"),
+            *("best_feature_distance_seen", "sample_feature_distance_seen", "feature_distance_seen_gain"),
+            *("sample_feature_distance_unseen", "feature_distance_unseen_gain"),
+            *("best_lpips", "sample_lpips", "lpips_gain", "best_lpips_seen", "sample_lpips_seen", "lpips_seen_gain"),
+            *("sample_lpips_unseen", "lpips_unseen_gain"),
+            *("diversity_seen", "diversity_unseen", "diversity", "samples", "seen_share"),
+            *("modes_expected", "samples_on_mode", "mode_distance", "context_psnr_worst"),
+            *("best_epe", "sample_epe", "epe_gain", "sample_epe_moving", "epe_moving_gain", "static_moved"),
+            *("sample_latent_error", "latent_error_gain"),
         ),
     ),
 }

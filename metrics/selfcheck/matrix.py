@@ -16,10 +16,14 @@ its definition; from which level on was read off one full run, as the gentlest l
 and moved the metric more than its controls do. The check therefore guards against change; that the
 same levels hold on other objects is for the reader's own run to show.
 
-The last block is of sets of single pictures (`set_corruptions`). Its values with a group of scenes left out
+The block before the last is of sets of single pictures (`set_corruptions`). Its values with a group of scenes left out
 differ less from one another than honest sets do, so that their AUROC alone would promise too much. A level
 counts there only where it moved the metric half as much again as the largest of its controls, and one of
 these is another honest draw of the same size.
+
+The last block is of completions (`completion_cheats`), whose levels were chosen in the same way. A cheat that is good
+at something stands there as blind: the mean of all answers at one sample's errors, a copied context at fidelity,
+copies of the truth at all but variety and modes.
 """
 
 from __future__ import annotations
@@ -193,6 +197,42 @@ vendi[tabletop]                 1            1            .           b         
 class_accuracy[tabletop]        1            1            b           1         b        1      1       o      o     o
 """
 
+COMPLETIONS = """
+                                         mean_answer copied_context nearest random one_answer shuffled redrawn
+best_psnr                                     5             5          .       5        b         o       o
+sample_psnr                                   b             3          1       1        b         o       o
+best_psnr_seen                                .             5          .       5        .         o       o
+sample_psnr_seen                              b             1          1       1        b         o       o
+best_psnr_unseen                              5             5          .       5        b         o       o
+sample_psnr_unseen                            b             3          1       1        b         o       o
+best_ssim                                     5             5          .       5        b         o       o
+sample_ssim                                   b             2          1       1        b         o       o
+best_ssim_seen                                .             5          5       5        b         o       o
+sample_ssim_seen                              b             2          1       1        b         o       o
+best_ssim_unseen                              5             5          .       5        b         o       o
+sample_ssim_unseen                            b             3          1       1        b         o       o
+best_feature_distance[tabletop]               5             5          .       5        b         o       o
+sample_feature_distance[tabletop]             .             1          1       1        b         o       o
+best_feature_distance_seen[tabletop]          5             5          .       5        b         o       o
+sample_feature_distance_seen[tabletop]        .             1          1       1        b         o       o
+best_feature_distance_unseen[tabletop]        5             5          .       5        b         o       o
+sample_feature_distance_unseen[tabletop]      .             1          1       1        b         o       o
+diversity_contrast                            4             .          .       4        5         o       o
+diversity_seen                                b             b          b       1        b         o       o
+modes_hit                                     4             3          4       4        4         o       o
+samples_on_mode                               1             1          .       1        b         o       o
+mode_distance                                 2             2          2       2        3         o       o
+context_psnr                                  b             b          1       1        b         o       o
+context_psnr_worst                            b             b          .       1        b         o       o
+best_latent_error                             4             .          5       5        b         o       o
+sample_latent_error                           b             .          3       3        b         o       o
+best_epe                                      5             5          4       5        b         o       o
+sample_epe                                    b             b          b       1        b         o       o
+best_epe_moving                               5             4          4       5        b         o       o
+sample_epe_moving                             b             b          b       3        b         o       o
+static_moved                                  b             b          .       1        b         o       o
+"""
+
 LOWERED = frozenset({"density[tabletop]"})
 """Ids without a better end that the faults they are held to must lower all the same."""
 
@@ -226,7 +266,7 @@ def _joined(*texts: str) -> dict[str, dict[str, Expectation]]:
     return matrix
 
 
-MATRIX = _joined(SEEN, TURNED, CONTROLS, SETS)
+MATRIX = _joined(SEEN, TURNED, CONTROLS, SETS, COMPLETIONS)
 
 
 def expectation(metric: str, corruption: str) -> Expectation:

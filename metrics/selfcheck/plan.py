@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from ...scenes.corruptions import CORRUPTIONS, Corruption
 from ...scenes.tabletop import SUBJECTS
+from .completion_cheats import COMPLETION_CHEATS, CompletionCheat
 from .set_corruptions import SET_CORRUPTIONS, HonestSet, SetCorruption
 
 __all__ = ["CLEAN", "FULL", "QUICK", "Plan", "Task", "tasks"]
@@ -35,6 +36,8 @@ class Plan:
         corruptions: which corruptions are applied to sweeps.
         sets: which corruptions are applied to sets of single pictures.
         per_class: scenes of each class in such a set, and reference pictures of each class.
+        completions: which cheats complete scenes of which all that is possible is known.
+        puzzles: how many such scenes of each kind.
     """
 
     name: str
@@ -49,6 +52,8 @@ class Plan:
     corruptions: tuple[str, ...] = tuple(CORRUPTIONS)
     sets: tuple[str, ...] = tuple(SET_CORRUPTIONS)
     per_class: int = 16
+    completions: tuple[str, ...] = tuple(COMPLETION_CHEATS)
+    puzzles: int = 10
 
     @property
     def honest_set(self) -> HonestSet:
@@ -69,7 +74,7 @@ class Plan:
             return list(range(last + 1))
         return sorted({last - round(k * last / self.levels) for k in range(self.levels)})
 
-    def chosen_of(self, corruption: Corruption | SetCorruption) -> list[int]:
+    def chosen_of(self, corruption: Corruption | SetCorruption | CompletionCheat) -> list[int]:
         """Which levels of `corruption` are applied, by position."""
         chosen = self.chosen(corruption.levels)
         if corruption.control and self.levels < len(corruption.levels):
@@ -129,6 +134,7 @@ QUICK = Plan(
         "epipolar_error": (MATCHED, ("textured", "thin", "repetitive")),
         "parallax_error": (MATCHED, ("textured", "thin", "repetitive")),
     },
+    puzzles=2,
     per_class=7,  # of 10 classes; FID takes more scenes than the features have dimensions, 64
 )
 

@@ -10,6 +10,7 @@ from typing import Any
 from ...scenes.corruptions import CORRUPTIONS
 from ...scenes.errors import UnknownName
 from .collect import collect, metric_table
+from .completion_cheats import COMPLETION_CHEATS
 from .matrix import MATRIX
 from .plan import FULL, Plan
 from .set_corruptions import SET_CORRUPTIONS
@@ -98,7 +99,8 @@ def run_selfcheck(
     found, rendered = collect(plan, catalogue, workers=workers, progress=progress)
     table = metric_table(plan, found, rendered, catalogue)
     titles = {name: entry.title for name, entry in table.definitions.items()}
-    titles |= {name: corruption.title for name, corruption in (CORRUPTIONS | SET_CORRUPTIONS).items()}
+    for known in (CORRUPTIONS, SET_CORRUPTIONS, COMPLETION_CHEATS):
+        titles |= {name: corruption.title for name, corruption in known.items()}
     unmeasured = {name: table.reasons[name] for name in MATRIX if name in table.reasons}
-    cells = judge(table, (*plan.corruptions, *plan.sets))
+    cells = judge(table, (*plan.corruptions, *plan.sets, *plan.completions))
     return SelfCheck(plan, cells, calibrations(table), titles, unmeasured, time.monotonic() - start)

@@ -9,6 +9,7 @@ from typing import Any
 
 from ...scenes.corruptions import CORRUPTIONS
 from .. import statistics
+from .completion_cheats import COMPLETION_CHEATS
 from .judge import auroc, kendall_tau, mean_effect
 from .matrix import LOWERED, MATRIX, Expectation, expectation
 from .set_corruptions import SET_CORRUPTIONS
@@ -73,7 +74,9 @@ class Calibration:
         return abs(self.measured - self.injected) <= LARGEST_MISS * self.injected
 
 
-def judge(table: Table, corruptions: Sequence[str] = (*CORRUPTIONS, *SET_CORRUPTIONS)) -> list[Cell]:
+def judge(
+    table: Table, corruptions: Sequence[str] = (*CORRUPTIONS, *SET_CORRUPTIONS, *COMPLETION_CHEATS)
+) -> list[Cell]:
     """A cell for every metric under every corruption for which the matrix has one."""
     cells = []
     for metric, declared in MATRIX.items():
