@@ -63,16 +63,10 @@ class TrueScenes:
     def context(self, scene: int) -> Scene:
         """What is given of a true scene: rgb, cameras, mask and the world's seed; hidden pixels are grey."""
         if scene not in self._contexts:
-            if self.completion.task == "scene":  # the other views are not needed for it
-                world = self.worlds[scene]
-                views = self.completion.context
-                with deterministic(EVALUATION_THREADS):
-                    shown = _object(replace(world, cameras=world.cameras[views]))
-                self._contexts[scene] = self._given(scene, shown)
-            else:
-                given = self.truth(scene).context
-                assert given is not None
-                self._contexts[scene] = given
+            # from the whole truth: a view rendered alone may differ from itself in a sweep by a rounding
+            given = self.truth(scene).context
+            assert given is not None
+            self._contexts[scene] = given
         return self._contexts[scene]
 
     def modes(self, scene: int) -> list[tuple[float, Scene]]:
@@ -88,13 +82,11 @@ class TrueScenes:
 
     def _make(self, scene: int) -> Scene:
         world, task = self.worlds[scene], self.completion.task
-        if task == "scene":
-            return replace(_object(world), context=self.context(scene))
         if task == "motion":
             clip = clips.sample(world.seed, world.label).truth(world.size)
             assert clip.context is not None
             return replace(clip, label=world.label, context=self._given(scene, clip.context))
-        (drawn,) = self._frozen().generate([world])
+        drawn = _object(world) if task == "scene" else next(iter(self._frozen().generate([world])))
         return replace(drawn, context=self._given(scene, drawn.select(self.completion.context)))
 
     def _given(self, scene: int, shown: Scene) -> Scene:

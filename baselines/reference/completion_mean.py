@@ -1,6 +1,6 @@
-"""`completion-mean`: the cheat that answers with the mean of all that it knows, always the same.
+"""`completion-mean`: the cheat that answers with the mean of what might be, always the same.
 
-    scene       the mean picture of training objects seen from the camera asked for
+    scene       from each camera, the mean picture of the training objects that look most like the context
     motion      the picture moved by the mean flow of all motions that are possible
     inversion   the scene of the generator's mean latent
 
@@ -22,12 +22,15 @@ from ...scenes.cameras import Cameras
 from ...scenes.generator import GeneratorInfo, Request
 from ...scenes.scene import Scene
 from ...scenes.tabletop import clips
+from . import examples
 from .completed_worlds import COMPLETIONS, FROZEN, WorldFinder, camera_key, context_of, frozen, question_key
+from .examples import by_resemblance, example, views_of_examples
 from .flows import moved_picture
 
 __all__ = ["CompletionMean"]
 
-OBJECTS = 40
+OBJECTS = 10
+"""How many of the candidates the mean of a scene is of."""
 
 SMALLEST_HALVED = 32
 """Pictures from this size on are rendered at half of it: a mean of many has no detail to lose."""
@@ -39,15 +42,15 @@ class CompletionMean:
     def __init__(self) -> None:
         self._finder = WorldFinder("completion-mean")
         self._last: tuple[object, Scene] | None = None
-        self._pictures: tuple[object, Tensor] = (None, torch.empty(0))
+        self._examples: tuple[object, _Examples | None] = (None, None)
 
     def info(self) -> GeneratorInfo:
         return GeneratorInfo(
             name="completion-mean",
-            description="A cheat: the mean of all training objects, motions or latents, whatever it is given.",
+            description="A cheat: the mean of similar training objects, of the possible motions, or of all latents.",
             has_depth=False,
             classes=tuple(tabletop.CLASSES),
-            details={"objects": OBJECTS, "frozen": FROZEN},
+            details={"candidates": examples.CANDIDATES, "objects": OBJECTS, "frozen": FROZEN},
             tasks=COMPLETIONS,
         )
 
@@ -69,22 +72,38 @@ class CompletionMean:
             return _mean_latent(request)
         if world == "motion":
             return _mean_motion(request)
-        key = (camera_key(request.cameras), request.size)
-        if self._pictures[0] != key:  # most protocols ask for the same cameras in each scene
-            self._pictures = key, _mean_of_objects(request.cameras, request.size)
-        return Scene(self._pictures[1], request.cameras, label=request.label, seed=request.seed)
+        context = context_of(request, "completion-mean")
+        assert context.cameras is not None
+        key = (camera_key(context.cameras), camera_key(request.cameras), request.size)
+        if self._examples[0] != key:  # most protocols ask for the same cameras in each scene
+            self._examples = key, _Examples(context.cameras[:1], request.cameras, request.size)
+        similar = self._examples[1]
+        assert similar is not None
+        return Scene(similar.mean(context), request.cameras, label=request.label, seed=request.seed)
 
 
-def _mean_of_objects(cameras: Cameras, size: int) -> Tensor:
-    """The mean picture of the first training objects, of all classes alike: uint8 [V, size, size, 3]."""
-    rendered = size // 2 if size >= SMALLEST_HALVED else size
-    total = torch.zeros(len(cameras), rendered, rendered, 3, dtype=torch.float64)
-    for seed in tabletop.TRAIN_SEEDS[:OBJECTS]:
-        total += tabletop.sample(seed, seed % len(tabletop.CLASSES)).render(cameras, rendered).rgb
-    mean = (total / OBJECTS).permute(0, 3, 1, 2)
-    if rendered != size:
-        mean = interpolate(mean, (size, size), mode="bilinear", align_corners=False)
-    return mean.permute(0, 2, 3, 1).round().to(torch.uint8)
+class _Examples:
+    """Training objects seen from a context's camera, and from those that are asked for."""
+
+    def __init__(self, shown_from: Cameras, cameras: Cameras, size: int) -> None:
+        self._shown = views_of_examples(shown_from[[0] * examples.CANDIDATES], size)
+        self._cameras, self._size = cameras, size
+        self._rendered = size // 2 if size >= SMALLEST_HALVED else size
+        self._sweeps: dict[int, Tensor] = {}
+
+    def mean(self, context: Scene) -> Tensor:
+        """The mean over those that look most like `context`, uint8 [V, size, size, 3]."""
+        numbers = by_resemblance(self._shown, context)[:OBJECTS]
+        total = sum((self._sweep(number).double() for number in numbers), torch.zeros(()))
+        mean = (total / len(numbers)).permute(0, 3, 1, 2)
+        if self._rendered != self._size:
+            mean = interpolate(mean, (self._size, self._size), mode="bilinear", align_corners=False)
+        return mean.permute(0, 2, 3, 1).round().to(torch.uint8)
+
+    def _sweep(self, number: int) -> Tensor:
+        if number not in self._sweeps:
+            self._sweeps[number] = example(number).render(self._cameras, self._rendered).rgb
+        return self._sweeps[number]
 
 
 def _mean_motion(request: Request) -> Scene:

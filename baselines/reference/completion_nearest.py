@@ -22,12 +22,13 @@ from ...scenes import tabletop
 from ...scenes.generator import GeneratorInfo, Request, scene_generator
 from ...scenes.scene import Scene
 from ...scenes.tabletop import clips
-from .completed_worlds import COMPLETIONS, FROZEN, World, WorldFinder, camera_key, context_of, frozen, given
+from . import examples
+from .completed_worlds import COMPLETIONS, FROZEN, World, WorldFinder, camera_key, context_of, frozen
+from .examples import by_resemblance, example, views_of_examples
 from .flows import moved_picture
 
 __all__ = ["CompletionNearest"]
 
-CANDIDATES = 200
 NEAREST = 5
 """How many of the candidates a sample is drawn from."""
 
@@ -49,7 +50,7 @@ class CompletionNearest:
             description="A cheat: one of the training examples that look most like what it is given.",
             has_depth=False,
             classes=tuple(tabletop.CLASSES),
-            details={"candidates": CANDIDATES, "nearest": NEAREST, "frozen": FROZEN},
+            details={"candidates": examples.CANDIDATES, "nearest": NEAREST, "frozen": FROZEN},
             tasks=COMPLETIONS,
         )
 
@@ -105,39 +106,23 @@ class CompletionNearest:
 
 def _chosen(bank: Tensor, request: Request) -> int:
     """The number of one of the candidates nearest to the context's first view, by its given pixels."""
-    context = context_of(request, "completion-nearest")
-    mask = given(context)[0]
-    apart = (bank[:, mask].float() - context.rgb[0][mask].float()).square().flatten(1).mean(1)
-    nearest = torch.argsort(apart, stable=True)[:NEAREST]
+    nearest = by_resemblance(bank, context_of(request, "completion-nearest"))[:NEAREST]
     drawn = torch.randint(len(nearest), (), generator=scene_generator(request.seed, "completion-nearest"))
-    return int(nearest[drawn])
+    return nearest[int(drawn)]
 
 
 def _objects(request: Request) -> Tensor:
     """Training objects from one camera, uint8 [CANDIDATES, H, W, 3]."""
-    objects = [_example(number) for number in range(CANDIDATES)]
-    pictures = torch.empty(CANDIDATES, request.size, request.size, 3, dtype=torch.uint8)
-    for places, rgb, _ in tabletop.render_views(objects, request.cameras[[0] * CANDIDATES], request.size):
-        pictures[places] = rgb
-    return pictures
+    return views_of_examples(request.cameras[[0] * examples.CANDIDATES], request.size)
 
 
 def _object(number: int, request: Request) -> Scene:
-    return replace(_example(number).render(request.cameras, request.size), normals=None)
-
-
-def _example(number: int) -> tabletop.TabletopObject:
-    return tabletop.sample(tabletop.TRAIN_SEEDS[number], number % len(tabletop.CLASSES))
+    return replace(example(number).render(request.cameras, request.size), normals=None)
 
 
 def _clips(size: int) -> Tensor:
     """First pictures of training clips, each from its own camera, uint8 [CANDIDATES, size, size, 3]."""
-    objects = [_example(number) for number in range(CANDIDATES)]
-    cameras = tabletop.train_cameras(tabletop.TRAIN_SEEDS[:CANDIDATES])
-    pictures = torch.empty(CANDIDATES, size, size, 3, dtype=torch.uint8)
-    for places, rgb, _ in tabletop.render_views(objects, cameras, size):
-        pictures[places] = rgb
-    return pictures
+    return views_of_examples(tabletop.train_cameras(tabletop.TRAIN_SEEDS[: examples.CANDIDATES]), size)
 
 
 def _example_clip(number: int, motion: int) -> clips.Clip:
@@ -146,7 +131,7 @@ def _example_clip(number: int, motion: int) -> clips.Clip:
 
 def _latents(request: Request) -> Tensor:
     """Scenes of random latents from one camera, uint8 [CANDIDATES, H, W, 3]."""
-    return torch.cat([_latent(number, request).rgb for number in range(CANDIDATES)])
+    return torch.cat([_latent(number, request).rgb for number in range(examples.CANDIDATES)])
 
 
 def _latent(number: int, request: Request) -> Scene:
