@@ -125,6 +125,7 @@ def _render(run: RunFiles, indices: list[int], shown: list[Exhibit], unreadable:
         failures=failures[:MOST_FAILURES],
         failures_left=max(0, len(failures) - MOST_FAILURES),
         called=run.called,
+        counted="sample" if run.samples > 1 else "scene",
         failures_summary=_failures_summary(failures),
         method_lines={m.name: flatten({k: v for k, v in m.info.items() if k != "description"}) for m in run.methods},
         protocol_lines=protocol_lines,

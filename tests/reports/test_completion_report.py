@@ -63,6 +63,7 @@ def test_page_counts_scenes_and_samples(folder: Path) -> None:
     page = write_report(folder).read_text()
     assert "3 methods drew 3 samples each of the same 4 scenes" in page
     assert "3 a scene" in page
+    assert "12 samples" in page
 
 
 def test_lost_samples_are_named(folder: Path, tmp_path: Path) -> None:
