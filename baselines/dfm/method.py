@@ -8,6 +8,7 @@ DFMInversion    part of a picture to a latent, and the scene its generator makes
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from importlib import resources
 from pathlib import Path
@@ -32,7 +33,7 @@ VIEWS = 8
 """Views drawn at once. A constant, so that neither the batch nor the machine's memory decides how sums round."""
 
 
-class _Method:
+class _Method(ABC):
     """What the three have in common.
 
     Args:
@@ -89,8 +90,9 @@ class _Method:
             context = self._given(request)
             yield self._scene(request, context)
 
+    @abstractmethod
     def _scene(self, request: Request, context: Scene) -> Scene:
-        raise NotImplementedError
+        """The sample a request asks for."""
 
     def _given(self, request: Request) -> Scene:
         where, size = f"{self.name}, scene {request.index}", self.problem.observed[1]
