@@ -15,14 +15,14 @@ S itself is never compared with anything. A problem of your own is a subclass of
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Batch", "InverseProblem", "Observation", "Tensors", "losses", "repeated"]
+__all__ = ["Batch", "InverseProblem", "Observation", "Tensors", "losses"]
 
 Tensors = dict[str, Tensor]
 """Named tensors, each with the batch first."""
@@ -144,11 +144,6 @@ def losses(
         error = problem.error(problem.observe(signal, unseen.parameters).float(), unseen.picture)
         found["novel"] = error * novel_weight
     return found | problem.prior(signal, batch)
-
-
-def repeated(tensors: Mapping[str, Tensor], count: int) -> Tensors:
-    """Each item of the batch `count` times, one after the other."""
-    return {name: value.repeat_interleave(count, 0) for name, value in tensors.items()}
 
 
 def _where(chosen: Tensor, yes: Tensors, no: Tensors) -> Tensors:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
+from ..gan.arguments import arguments
 from ..gan.background import Backdrop
 from ..gan.base import Patch, Views
 from ..gan.rendering import Marching, Rendered, rays_of, render
@@ -66,23 +67,9 @@ class InverseGraphics(InverseProblem):
         network: dict[str, Any] | None = None,
         field: dict[str, Any] | None = None,
     ) -> None:
+        settings = arguments(locals())
         super().__init__()
-        self.settings = {
-            "size": size,
-            "patch": patch,
-            "features": features,
-            "samples": samples,
-            "coarse": coarse,
-            "coarse_samples": coarse_samples,
-            "near": near,
-            "far": far,
-            "bound": bound,
-            "distance": distance,
-            "coarse_weight": coarse_weight,
-            "deterministic": deterministic,
-            "network": dict(network or {}),
-            "field": dict(field or {}),
-        }
+        self.settings = settings
         self.observed, self.deterministic = (3, size, size), deterministic
         self.patch, self.coarse, self.coarse_weight, self.distance = patch, coarse, coarse_weight, distance
         # noisy picture, coarse colour, depth, features, and which of the two kinds of picture it is

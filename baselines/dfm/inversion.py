@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..gan.arguments import arguments
 from ..gan.base import GanGenerator, Views
 from .core import Batch, InverseProblem, Tensors
 from .network import PictureEncoder
@@ -46,14 +47,9 @@ class InversionProblem(InverseProblem):
         deterministic: bool = False,
         network: dict[str, Any] | None = None,
     ) -> None:
+        settings = arguments(locals())
         super().__init__()
-        self.settings = {
-            "size": size,
-            "latent": latent,
-            "closeness": closeness,
-            "deterministic": deterministic,
-            "network": dict(network or {}),
-        }
+        self.settings = settings
         self.observed, self.deterministic, self.closeness = (3, size, size), deterministic, closeness
         self.network = PictureEncoder(size, 7, POSE, latent, **(network or {}))
         self.register_buffer("mean", torch.zeros(latent))

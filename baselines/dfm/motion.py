@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
+from ..gan.arguments import arguments
 from .core import Batch, InverseProblem, Tensors
 from .network import PictureNetwork
 
@@ -43,14 +44,9 @@ class MotionProblem(InverseProblem):
         deterministic: bool = False,
         network: dict[str, Any] | None = None,
     ) -> None:
+        settings = arguments(locals())
         super().__init__()
-        self.settings = {
-            "size": size,
-            "reach": reach,
-            "smoothness": smoothness,
-            "deterministic": deterministic,
-            "network": dict(network or {}),
-        }
+        self.settings = settings
         self.observed, self.deterministic = (3, size, size), deterministic
         self.reach, self.smoothness = reach, smoothness
         self.network = PictureNetwork(size, 6, 2, zero=True, **(network or {}))

@@ -13,7 +13,7 @@ from ...scenes.tabletop import TRAIN_SEEDS
 from ..gan.method import GanMethod, load_shipped
 from .batches import Maker, inversion_batches, motion_batches, scene_batches
 from .core import InverseProblem
-from .data import Pictures, View, prepare_pictures
+from .data import View, prepare_pictures
 from .inverse_graphics import InverseGraphics
 from .inversion import InversionProblem, latent_statistics
 from .motion import MotionProblem
@@ -61,14 +61,12 @@ def conditioning_of(method: GanMethod) -> Tensor | None:
     return method.stored.viewpoint.pose(1, "cpu")[0] if method.generator.takes_pose else None
 
 
-def data_of(
-    recipe: Recipe, method: GanMethod | None, folder: Path, log: Callable[[str], None]
-) -> tuple[Maker, str, Pictures | None]:
-    """Training examples, their description, and the pictures they are made of, where these lie on disk."""
+def data_of(recipe: Recipe, method: GanMethod | None, folder: Path, log: Callable[[str], None]) -> tuple[Maker, str]:
+    """Training examples, and what they are of."""
     if method is not None:
         about = f"objects drawn by {method.name} (weights {method.stored.sha256[:12]}), half of a picture given"
-        return inversion_batches(method.generator, conditioning_of(method), recipe.size), about, None
+        return inversion_batches(method.generator, conditioning_of(method), recipe.size), about
     seeds = TRAIN_SEEDS[: recipe.objects]
     pictures = prepare_pictures(folder, VIEWS[recipe.problem], seeds, recipe.size, views=recipe.views, log=log)
     make = scene_batches if recipe.problem == "scene" else motion_batches
-    return make(pictures), pictures.description, pictures
+    return make(pictures), pictures.description

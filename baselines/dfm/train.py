@@ -76,7 +76,7 @@ def train(
     accelerator = make_accelerator(device, recipe.precision)
     started = time.monotonic()
     problem, inverted = new_problem(recipe, device)
-    batches, about, _ = data_of(recipe, inverted, data or out / "pictures", log)
+    batches, about = data_of(recipe, inverted, data or out / "pictures", log)
     task = Task(what, problem, batches, lambda made, path: write_samples(made, batches, path), about)
     trained = fit(task, recipe, out, device=device, log=log)
     folder = out / "problem"

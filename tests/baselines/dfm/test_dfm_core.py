@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import Tensor, nn
-from viewsweep.baselines.dfm.core import Batch, InverseProblem, Observation, Tensors, losses, repeated
+from viewsweep.baselines.dfm.core import Batch, InverseProblem, Observation, Tensors, losses
 from viewsweep.baselines.dfm.process import noised, scheduler
 from viewsweep.baselines.dfm.sampling import Sampling, sample, sample_along
 from viewsweep.scenes.errors import UserError
@@ -193,7 +193,3 @@ def test_noise_follows_the_cosine_schedule() -> None:
 def test_settings_out_of_range_are_refused(bad: dict[str, float]) -> None:
     with pytest.raises(UserError):
         Sampling(**bad)  # type: ignore[arg-type]
-
-
-def test_items_are_repeated_one_after_the_other() -> None:
-    assert repeated({"a": torch.tensor([1, 2])}, 2)["a"].tolist() == [1, 1, 2, 2]
