@@ -80,12 +80,12 @@ _TINY_PICTURE = {"patch": 2, "channels": [16, 32], "layers": 1, "groups": 8}
 _TINY_FIELD = {"width": 16, "before": 1, "after": 1}
 _TINY: dict[str, Any] = {"objects": 20, "steps": 20, "batch": 4}
 
-MOTION = Recipe("motion", {"size": 64, "network": _PICTURE}, drop=0.0, steps=6_000, batch=16)
-INVERSION = Recipe("inversion", {"size": 64, "latent": 128}, objects=0, steps=3_000, batch=8, generator="eg3d-small")
+MOTION = Recipe("motion", {"size": 64, "network": _PICTURE}, drop=0.0, steps=4_500, batch=16)
+INVERSION = Recipe("inversion", {"size": 64, "latent": 128}, objects=0, steps=2_000, batch=8, generator="eg3d-small")
 SCENE = Recipe(
     "scene",
-    {"size": 64, "samples": 20, "coarse": 16, "coarse_samples": 12, "network": _PICTURE},
-    steps=6_000,
+    {"size": 64, "patch": 12, "samples": 20, "coarse": 16, "coarse_samples": 12, "network": _PICTURE},
+    steps=4_000,
     batch=8,
 )
 
