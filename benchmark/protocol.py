@@ -85,7 +85,8 @@ class FolderReference(StrictModel):
 
 
 class TruthReference(StrictModel):
-    """The true pictures of the scored views of all scenes, for protocols on videos."""
+    """The true pictures of the scored views of all scenes, for completions: of videos, or where the true scenes are
+    themselves a generator's."""
 
     kind: Literal["truth"]
 
@@ -197,6 +198,8 @@ class Protocol(StrictModel):
             "reference": isinstance(self.reference, TruthReference),
         }
         if wanted is None:
+            if of_videos.pop("reference") and self.completion is None:
+                raise ValueError("reference: only a completion knows its true views; `kind: truth` needs that part")
             for key in (key for key, has in of_videos.items() if has):
                 raise ValueError(f"{key}: this is for videos; it needs `dataset: {'` or `'.join(VIDEOS)}`")
             return self

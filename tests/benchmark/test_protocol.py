@@ -104,6 +104,7 @@ def test_a_drawn_view_needs_a_seed_and_is_that_of_its_scene_alone() -> None:
     [
         ({"classes": 10}, "tabletop has its own"),
         ({"reference": {"kind": "folder"}, "classes": None}, "needs `dataset: images`"),
+        ({"reference": {"kind": "truth"}}, "only a completion knows its true views"),
         ({"dataset": "images"}, "say how many classes there are"),
         ({"dataset": "images", "classes": 3, "truth": "world"}, "hold no true views"),
         ({"dataset": "images", "classes": 3, "reference": {"images": 5}}, "nothing can be rendered"),
