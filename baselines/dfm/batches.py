@@ -42,7 +42,10 @@ def motion_batches(clips: Pictures) -> Maker:
 
 
 def scene_batches(pictures: Pictures) -> Maker:
-    """One view as context; of the others the one furthest round the object diffuses, another is the novel one."""
+    """One view as context; of the others the one furthest round the object diffuses; any view but that is the novel one.
+
+    That at times is the context itself: what is given is to be kept, and nothing else says so.
+    """
     views = pictures.rgb.shape[1]
     if views < 3:
         raise ValueError(f"{views} views of each object; there must be a context, a target and a novel one")
@@ -55,7 +58,9 @@ def scene_batches(pictures: Pictures) -> Maker:
         where = torch.stack([pictures.poses(index, others[:, k])[:, :3, 3] for k in range(views - 1)], 1)
         far = (facing * where).sum(-1).argmin(1, keepdim=True)
         target = others.gather(1, far)[:, 0]
-        novel = others.gather(1, (far + 1 + torch.randint(views - 2, far.shape, generator=random)) % (views - 1))[:, 0]
+        # the context first, then the others that are no target
+        rest = torch.cat([order[:, :1], others.scatter(1, far, others[:, :1])[:, 1:]], 1)
+        novel = rest.gather(1, torch.randint(views - 1, far.shape, generator=random))[:, 0]
         lens = pictures.intrinsics.expand(count, 3, 3)
 
         def seen(view: Tensor) -> Observation:

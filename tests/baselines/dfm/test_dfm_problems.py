@@ -149,6 +149,15 @@ def test_the_view_that_diffuses_is_the_one_furthest_round(pictures: Pictures) ->
     assert bool((apart(batch.target) <= apart(batch.novel) + 1e-6).all())
 
 
+def test_the_novel_view_is_at_times_the_context_and_never_the_target(pictures: Pictures) -> None:
+    batch = scene_batches(pictures)(64, torch.Generator().manual_seed(0))
+    assert batch.novel is not None
+    same = (batch.novel.parameters["pose"] == batch.context["pose"][:, 0]).flatten(1).all(1)
+    assert 0.2 < same.double().mean() < 0.8
+    assert torch.equal(batch.novel.picture[same], batch.context["picture"][same, 0])
+    assert not (batch.novel.parameters["pose"] == batch.target.parameters["pose"]).flatten(1).all(1).any()
+
+
 def test_mirrored_clips_are_mirrored_both(tmp_path_factory: pytest.TempPathFactory) -> None:
     kept = prepare_pictures(tmp_path_factory.mktemp("clips"), "clips", range(2), 16, views=0, log=lambda _: None)
     batch = motion_batches(kept)(64, torch.Generator().manual_seed(0))
