@@ -43,6 +43,7 @@ BUILT_IN = {
     "jitter": "viewsweep.baselines.reference.jitter:Jitter",
     "wobble": "viewsweep.baselines.reference.wobble:Wobble",
     "truth": "viewsweep.baselines.reference.truth:Truth",
+    "possible": "viewsweep.baselines.reference.possible:Possible",
     "completion-mean": "viewsweep.baselines.reference.completion_mean:CompletionMean",
     "completion-copy": "viewsweep.baselines.reference.completion_copy:CompletionCopy",
     "completion-nearest": "viewsweep.baselines.reference.completion_nearest:CompletionNearest",

@@ -9,7 +9,7 @@ __all__ = ["CEILINGS", "CHEATS", "COMPLETION_CHEATS", "SWEEP_CHEATS", "Role", "i
 
 Role = Literal["ceiling", "method", "cheat"]
 
-CEILINGS = frozenset({"oracle", "truth"})
+CEILINGS = frozenset({"oracle", "possible", "truth"})
 """Methods that draw the world itself: the best any method could do, and no competitor."""
 
 SWEEP_CHEATS = frozenset({"billboard", "blurred", "drift", "frozen", "janus", "jitter", "noise", "switch", "wobble"})

@@ -42,7 +42,7 @@ def motion_batches(clips: Pictures) -> Maker:
 
 
 def scene_batches(pictures: Pictures) -> Maker:
-    """One view as context; of the others the one furthest round the object diffuses; any view but that is the novel one.
+    """One view as context; of the others the one furthest round the object diffuses; any but that is the novel one.
 
     That at times is the context itself: what is given is to be kept, and nothing else says so.
     """

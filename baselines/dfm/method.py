@@ -214,10 +214,44 @@ def turned(pose: Tensor, angle: float) -> Tensor:
     return turn @ pose
 
 
-def load_shipped(name: str, kind: str, device: str = "cpu", how: Sampling | None = None) -> _Method:
-    """One of the shipped methods; `kind` is its task."""
-    folder = resources.files("viewsweep.baselines.dfm") / "weights" / name
-    return KINDS[kind](Path(str(folder)), name=name, device=device, how=how)
+def load_shipped(name: str, device: str = "cpu", how: Sampling | None = None) -> _Method:
+    """One of the shipped methods by its name, e.g. ``dfm-motion-small``.
+
+    Raises:
+        UserError: there is none of that name.
+    """
+    folder = Path(str(resources.files("viewsweep.baselines.dfm") / "weights" / name))
+    return KINDS[load_problem(folder).name](folder, name=name, device=device, how=how)
+
+
+def load_dfm_small(device: str = "cpu") -> _Method:
+    """Radiance fields from one picture of tabletop, sampled."""
+    return load_shipped("dfm-small", device)
+
+
+def load_pixelnerf_small(device: str = "cpu") -> _Method:
+    """Its deterministic twin."""
+    return load_shipped("pixelnerf-small", device)
+
+
+def load_motion_small(device: str = "cpu") -> _Method:
+    """Motions of tabletop's objects, sampled."""
+    return load_shipped("dfm-motion-small", device)
+
+
+def load_flow_regressor_small(device: str = "cpu") -> _Method:
+    """Its deterministic twin."""
+    return load_shipped("flow-regressor-small", device)
+
+
+def load_inversion_small(device: str = "cpu") -> _Method:
+    """Latents of `eg3d-small` from half of a picture, sampled."""
+    return load_shipped("dfm-inversion-small", device)
+
+
+def load_encoder_small(device: str = "cpu") -> _Method:
+    """Its deterministic twin."""
+    return load_shipped("encoder-small", device)
 
 
 def _bytes(picture: Tensor) -> Tensor:

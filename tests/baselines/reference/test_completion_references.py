@@ -18,6 +18,7 @@ from viewsweep.baselines.reference import (
     examples,
 )
 from viewsweep.baselines.reference.flows import moved_picture
+from viewsweep.baselines.reference.possible import Possible
 from viewsweep.benchmark.registry import load_method
 from viewsweep.benchmark.roles import COMPLETION_CHEATS, role
 from viewsweep.scenes import Generator, Request, Scene, sweep360, tabletop
@@ -126,6 +127,21 @@ def test_context_of_another_world_is_refused(name: str, ask: Ask) -> None:
 def test_request_without_context_is_refused(name: str, ask: Ask) -> None:
     with pytest.raises(UserError, match="none was given"):
         draw(METHODS[name], replace(ask("scene"), context=None))
+
+
+def test_possible_draws_each_motion_as_often_as_it_is_likely(ask: Ask) -> None:
+    asked = ask("motion")
+    modes = clips.sample(SEED, LABEL).modes(SIZE)
+    method = Possible()
+    drawn = list(method.generate([replace(asked, index=k, seed=5_000 + k, sample=k) for k in range(60)]))
+    hits = [sum(torch.equal(scene.rgb, mode.scene.rgb) for scene in drawn) for mode in modes]
+    assert sum(hits) == 60
+    for hit, mode in zip(hits, modes, strict=True):
+        assert abs(hit / 60 - mode.weight) < 0.2
+        assert hit > 0
+    assert same(draw(method, replace(asked, seed=5_007, sample=7)), drawn[7])
+    with pytest.raises(UserError, match="only of tabletop's clips"):
+        draw(method, ask("scene"))
 
 
 def test_one_method_serves_scenes_of_all_worlds_in_turn(ask: Ask, truths: dict[str, Scene]) -> None:
