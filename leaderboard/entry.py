@@ -7,9 +7,10 @@ trusted with (its tier) follows from the checks recorded in it, never from what 
 from __future__ import annotations
 
 import datetime
+import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from ..benchmark.strict_yaml import StrictModel
 
@@ -36,7 +37,16 @@ Text = Annotated[str, StringConstraints(max_length=4_000)]
 Url = Annotated[str, StringConstraints(pattern=r"^https://[^\s\"'<>]{1,480}$")]
 Number = Annotated[float, Field(allow_inf_nan=False, ge=-1e12, le=1e12)]
 Count = Annotated[int, Field(ge=0, le=1_000_000_000)]
-Day = Annotated[datetime.date, Field(strict=False)]
+
+
+def _iso_day(value: Any) -> Any:
+    """Text as in JSON, or what YAML made of it; no seconds since 1970, and no time of day."""
+    if type(value) is datetime.date or (isinstance(value, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value)):
+        return value
+    raise ValueError("write a day as 2026-01-31")
+
+
+Day = Annotated[datetime.date, Field(strict=False), BeforeValidator(_iso_day)]
 
 
 class MetricResult(StrictModel):
@@ -52,11 +62,16 @@ class MetricResult(StrictModel):
 
 
 class ProtocolRecord(StrictModel):
-    """Which protocol; numbers under different hashes never share a column."""
+    """Which protocol; numbers under different hashes never share a column.
+
+    Args:
+        pictures: sha256 of the real pictures or videos, where the protocol takes them from a folder; part of `hash`.
+    """
 
     name: Name
     version: Annotated[int, Field(ge=1)]
     hash: Sha256
+    pictures: Sha256 | None = None
 
 
 class MethodRecord(StrictModel):
