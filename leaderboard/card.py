@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from ..benchmark.strict_yaml import StrictModel
-from .entry import Count, Day, Division, Lifecycle, Line, Name, Number, Sha256, Text, Url
+from .entry import Day, Division, Lifecycle, Line, Name, Number, Sha256, Size, Text, Url
 
 __all__ = ["CARD_VERSION", "MethodCard", "Reported", "ReportedNumber"]
 
@@ -28,7 +28,7 @@ class Weights(StrictModel):
     """The weights that drew the scenes."""
 
     sha256: Sha256
-    bytes: Count | None = None
+    bytes: Size | None = None
     url: Url | None = None
 
 
@@ -72,7 +72,7 @@ class MethodCard(StrictModel):
     division: Division = "closed"
     conditions: Text = ""
     resolution: Annotated[int, Field(ge=1, le=65_536)] | None = None
-    parameters: Count | None = None
+    parameters: Size | None = None
     limits: list[Text] = Field(default_factory=list, max_length=50)
     citation: BibTex | None = None
     lifecycle: Lifecycle = Lifecycle()

@@ -37,6 +37,8 @@ Text = Annotated[str, StringConstraints(max_length=4_000)]
 Url = Annotated[str, StringConstraints(pattern=r"^https://[^\s\"'<>]{1,480}$")]
 Number = Annotated[float, Field(allow_inf_nan=False, ge=-1e12, le=1e12)]
 Count = Annotated[int, Field(ge=0, le=1_000_000_000)]
+Size = Annotated[int, Field(ge=0, le=1_000_000_000_000_000)]
+"""Bytes, or parameters of a network: both pass a thousand million easily."""
 
 
 def _iso_day(value: Any) -> Any:
@@ -111,7 +113,7 @@ class FileRecord(StrictModel):
     """A file by its content; `url` where others can fetch it."""
 
     sha256: Sha256
-    bytes: Count
+    bytes: Size
     url: Url | None = None
 
 
@@ -138,7 +140,7 @@ class Cost(StrictModel):
 
     seconds: Number | None = None
     views: Count = 0
-    peak_memory_bytes: Count | None = None
+    peak_memory_bytes: Size | None = None
 
     @property
     def seconds_per_view(self) -> float | None:
