@@ -1,4 +1,4 @@
-"""The verbs that check: a method against the rules, and the metrics on this machine."""
+"""The verbs that check: a method against the rules, the metrics on this machine, and the files of a board."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 from .options import Device, Json, Offline, Quiet, apply_offline, split_names
 from .output import print_json
 
-__all__ = ["check_method", "selfcheck"]
+__all__ = ["check_method", "selfcheck", "validate"]
 
 
 def check_method(
@@ -89,3 +89,31 @@ def selfcheck(
     if check.faults:
         what = "1 declaration does" if len(check.faults) == 1 else f"{len(check.faults)} declarations do"
         raise ChecksFailed(f"{what} not hold on this machine.")
+
+
+def validate(
+    path: Annotated[
+        Path,
+        typer.Argument(metavar="PATH", help="A board's folder, an entry, a card, or an archive of scenes."),
+    ],
+    previous: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="The board before a change; no row may have vanished since.")
+    ] = None,
+    annotations: Annotated[
+        bool, typer.Option("--annotations", help="Print lines that GitHub shows beside changed files.")
+    ] = False,
+    as_json: Json = False,
+    offline: Offline = False,
+) -> None:
+    """Find all that is wrong with files of a leaderboard; exit 3 where there is an error."""
+    apply_offline(offline)
+    from ..leaderboard.faults import annotations as annotated
+    from ..leaderboard.faults import exit_code, faults_json, render
+    from ..leaderboard.validate import validate as validate_files
+
+    faults = validate_files(path, previous=previous)
+    if as_json:
+        print_json(faults_json(faults, str(path)))
+    else:
+        typer.echo((annotated if annotations else render)(faults, str(path)))
+    raise typer.Exit(exit_code(faults))

@@ -144,5 +144,7 @@ def _from_line(path: Path, line: str) -> Fault:
     key, colon, message = said.partition(": ")
     if not colon or " " in key:
         key, message = "", said
+    if message.endswith(", not None."):
+        return Fault.error(place, key, "empty", "fill it in")
     message, _, hint = message.rstrip(".").partition("; ")
     return Fault.error(place, key, message, hint or "see docs/submit.md and the schema in leaderboard/schema")

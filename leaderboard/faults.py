@@ -117,11 +117,16 @@ def as_error(faults: Sequence[Fault]) -> UserError:
 
 
 def _in_order(faults: Iterable[Fault]) -> list[Fault]:
-    return sorted(faults, key=lambda fault: (fault.severity != "error", fault))
+    def place(fault: Fault) -> tuple[bool, str, int, Fault]:
+        file, _, line = fault.path.rpartition(":") if _ends_in_line(fault.path) else (fault.path, "", "0")
+        return fault.severity != "error", file, int(line), fault
+
+    return sorted(faults, key=place)
 
 
 def _ends_in_line(path: str) -> bool:
-    return path.rpartition(":")[2].isdigit() and ":" in path
+    number = path.rpartition(":")[2]
+    return ":" in path and number.isascii() and number.isdigit() and len(number) < 10
 
 
 def _data(text: str) -> str:

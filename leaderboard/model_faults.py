@@ -27,6 +27,8 @@ def _fault(item: Any, path: str, model: type[BaseModel]) -> Fault:
         return Fault.error(path, key, "unknown key", hint.rstrip("?"))
     if item["type"] == "missing":
         return Fault.error(path, key, "missing", "add it")
+    if item["input"] is None:
+        return Fault.error(path, key, "empty", "fill it in")
     message = str(item["msg"]).removeprefix("Value error, ").rstrip(".")
     given = "" if isinstance(item["input"], dict | list) else f", not {shown(item['input'])}"
     return Fault.error(path, key, f"{message[:1].lower()}{message[1:]}{given}", "see the schema in leaderboard/schema")

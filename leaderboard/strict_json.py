@@ -14,7 +14,6 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ..scenes.errors import UserError
 from .entry import Entry
 from .faults import Fault, as_error, shown
 from .migrations import ENTRY_MIGRATIONS, Migrated
