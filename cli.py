@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from .commands import checking, data, looking, running, training
+from .commands import checking, data, looking, running, site, submitting, training
 
 __all__ = ["app", "main"]
 
@@ -78,6 +78,10 @@ app.command()(running.status)
 app.command()(running.report)
 app.command()(data.export)
 app.command()(checking.selfcheck)
+app.command()(submitting.submit)
+app.command()(checking.validate)
+app.command()(submitting.verify)
+app.add_typer(site.app, name="site")
 
 
 def main() -> None:

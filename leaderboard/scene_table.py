@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..benchmark.results import COLUMNS
 from ..scenes.errors import UnreadableFile
@@ -15,7 +15,7 @@ from ..scenes.errors import UnreadableFile
 if TYPE_CHECKING:
     import pyarrow
 
-__all__ = ["MAXIMUM_BYTES", "MAXIMUM_ROWS", "pack", "read_table", "rows_of"]
+__all__ = ["MAXIMUM_BYTES", "MAXIMUM_ROWS", "pack", "rows_of"]
 
 MAXIMUM_BYTES = 64 << 20
 MAXIMUM_ROWS = 10_000_000
@@ -55,31 +55,6 @@ def pack(table: pyarrow.Table) -> bytes:
         column_encoding={"value": "BYTE_STREAM_SPLIT"},  # a fifth smaller
     )
     return buffer.getvalue()
-
-
-def read_table(path: Path, rows: int) -> pyarrow.Table:
-    """The table beside an entry, which says how many `rows` it has.
-
-    Nothing is unpacked before its head is known to say the same and to stay within bounds.
-
-    Raises:
-        UnreadableFile: missing, damaged, too large, of other columns or with another number of rows.
-    """
-    import pyarrow
-    import pyarrow.parquet
-
-    try:
-        if path.stat().st_size > MAXIMUM_BYTES:
-            raise UnreadableFile(f"{path}: larger than {MAXIMUM_BYTES >> 20} MiB; this is no table of scenes.")
-        with pyarrow.parquet.ParquetFile(path) as file:
-            head: Any = file.metadata
-            if head.num_rows > MAXIMUM_ROWS or head.num_rows != rows:
-                raise UnreadableFile(f"{path}: has {head.num_rows} rows; the entry says {rows}.")
-            if tuple(file.schema_arrow.names) != COLUMNS:
-                raise UnreadableFile(f"{path}: its columns are not {', '.join(COLUMNS)}.")
-            return _sorted(file.read())
-    except (OSError, ValueError, pyarrow.ArrowException) as error:
-        raise UnreadableFile(f"{path}: not readable as a table of scenes ({error}).") from error
 
 
 def _sorted(table: pyarrow.Table) -> pyarrow.Table:
