@@ -26,7 +26,8 @@ MAXIMUM_ENTRY = 4 << 20
 """Bytes of an entry; one of 500 metrics and many failed scenes has a tenth."""
 
 MAXIMUM_DEPTH = 16
-MAXIMUM_NUMBER = 1e12
+MAXIMUM_INTEGER, MAXIMUM_REAL = 10**15, 1e12
+"""Bytes of large archives are counted in integers; no measurement comes near the other limit."""
 MAXIMUM_DIGITS = 40
 MOST_FAULTS = 50
 
@@ -149,11 +150,11 @@ class _Pairs(list[tuple[str, Any]]):
 
 
 def _integer(text: str) -> int | _Refused:
-    return _Refused(text) if len(text) > MAXIMUM_DIGITS or abs(int(text)) > MAXIMUM_NUMBER else int(text)
+    return _Refused(text) if len(text) > MAXIMUM_DIGITS or abs(int(text)) > MAXIMUM_INTEGER else int(text)
 
 
 def _real(text: str) -> float | _Refused:
-    return _Refused(text) if len(text) > MAXIMUM_DIGITS or abs(float(text)) > MAXIMUM_NUMBER else float(text)
+    return _Refused(text) if len(text) > MAXIMUM_DIGITS or abs(float(text)) > MAXIMUM_REAL else float(text)
 
 
 def _plain(value: Any, place: str, name: str, faults: list[Fault]) -> Any:
