@@ -166,7 +166,8 @@ def _numbers(path: Path, found: list[Member]) -> list[Fault]:
     seen: set[int] = set()
     twice = set()
     for member in found:
-        (twice if member.index in seen else seen).add(member.index)
+        if member.index >= 0:
+            (twice if member.index in seen else seen).add(member.index)
     return [Fault.error(path, str(index), f"scene {index} is in it twice", HINT) for index in sorted(twice)]
 
 

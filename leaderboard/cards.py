@@ -146,5 +146,5 @@ def _from_line(path: Path, line: str) -> Fault:
         key, message = "", said
     if message.endswith(", not None."):
         return Fault.error(place, key, "empty", "fill it in")
-    message, _, hint = message.rstrip(".").partition("; ")
-    return Fault.error(place, key, message, hint or "see docs/submit.md and the schema in leaderboard/schema")
+    message, _, hint = message.rstrip(".").partition(". " if message.startswith("unknown key") else "; ")
+    return Fault.error(place, key, message, hint[:1].lower() + hint[1:].rstrip("?") or "see docs/submit.md and the schema in leaderboard/schema")

@@ -127,7 +127,7 @@ def _read_board(root: Path, today: datetime.date) -> _Read:
     for (protocol, method), entry in found.entries.items():
         path = folder.entry(protocol, method)
         neighbours = frozenset(name for other, name in found.entries if other == protocol)
-        found.faults += _check_entry(path, entry, root, found.cards.get(method), neighbours, today)
+        found.faults += _check_entry(path, entry, root, found.cards.get(entry.method.name), neighbours, today)
     found.faults += _copies(folder, found.entries)
     return found
 
@@ -252,7 +252,7 @@ def _copies(folder: BoardFolder, entries: dict[tuple[str, str], Entry]) -> Itera
     for (protocol, _), methods in owners.items():
         for method in methods[1:]:
             path, message = folder.entry(protocol, method), f"the same archive as that of {methods[0]}"
-            yield Fault.error(path, "archive.sha256", message, "submit the method's own scenes")
+            yield Fault.error(path, "archive.sha256", message, "find out who drew it, and remove the other")
 
 
 def _rows(root: Path) -> dict[tuple[str, str], Entry]:

@@ -99,9 +99,12 @@ def check_ranges(submission: Submission) -> Iterator[Fault]:
 
 def check_sample_counts(submission: Submission) -> Iterator[Fault]:
     """No number rests on more than was measured, and none on nothing."""
-    if submission.expected is None:
+    scenes = submission.entry.scenes
+    if submission.expected is None or scenes.requested != submission.expected.requested:
         return
-    evaluated, views = submission.entry.scenes.evaluated, submission.expected.views
+    if scenes.evaluated + len(scenes.failed) != scenes.requested:
+        return  # every metric would repeat that fault
+    evaluated, views = scenes.evaluated, submission.expected.views
     for key, facts in submission.expected.metrics.items():
         result = submission.entry.metrics.get(key)
         if result is None:
