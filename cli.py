@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from .commands import checking, data, looking, running, site, submitting, training
+from .commands import checking, data, looking, running, showing, site, submitting, training
 
 __all__ = ["app", "main"]
 
@@ -75,8 +75,9 @@ app.command()(running.sample)
 app.command()(running.evaluate)
 app.command()(running.run)
 app.command()(running.status)
-app.command()(running.report)
-app.command()(data.export)
+app.command()(showing.compare)
+app.command()(showing.report)
+app.command()(showing.export)
 app.command()(checking.selfcheck)
 app.command()(submitting.submit)
 app.command()(checking.validate)

@@ -1,4 +1,4 @@
-"""The verbs that bring pictures and scenes in and out."""
+"""The verbs that bring pictures and scenes in."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 from .options import Device, Json, Offline, apply_offline
 from .output import print_json
 
-__all__ = ["export", "import_scenes", "prepare"]
+__all__ = ["import_scenes", "prepare"]
 
 SOURCES = ("nerfstudio", "images", "colmap")
 
@@ -85,27 +85,3 @@ def import_scenes(
         for fault in failed:
             typer.echo(fault["reason"], err=True)
         raise UserError(f"{len(failed)} of the files could not be imported; the others were.")
-
-
-def export(
-    sources: Annotated[
-        list[Path], typer.Argument(metavar="SOURCE...", help="Scene files, folders of them, or run directories.")
-    ],
-    out: Annotated[Path, typer.Option(help="The video: .webp, .gif or .mp4.")],
-    fps: Annotated[float | None, typer.Option(help="Frames a second.", show_default="12, fused 30")] = None,
-    fusion: Annotated[
-        str | None, typer.Option(help="Render a free path, swing or turntable, from scenes with depth.")
-    ] = None,
-    frames: Annotated[int, typer.Option(help="Frames of a fused path.", min=1)] = 60,
-    size: Annotated[int | None, typer.Option(help="Pixels of a fused path.", show_default="the scene's", min=8)] = None,
-    device: Device = "cpu",
-    offline: Offline = False,
-) -> None:
-    """Write scenes as a video, side by side: their own views, or a free path."""
-    apply_offline(offline)
-    from ..baselines.ivid.export import export as export_video
-    from ..benchmark.registry import check_device
-
-    check_device(device)
-    shown = export_video(sources, out, fps=fps, fusion=fusion, frames=frames, size=size, device=device)
-    typer.echo(f"{out}: {', '.join(map(str, shown))}")

@@ -1,4 +1,4 @@
-"""The verbs of a run: sample, evaluate and report, in one go or one by one."""
+"""The verbs of a run: sample and evaluate, in one go with the report or one by one."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from .options import (
 )
 from .output import complain, print_json, print_results
 
-__all__ = ["evaluate", "report", "run", "sample", "status"]
+__all__ = ["evaluate", "run", "sample", "status"]
 
 DEFAULT_METHODS = "oracle,ivid-small,billboard,frozen,noise"
 
@@ -146,12 +146,3 @@ def status(directory: Directory, as_json: Json = False, offline: Offline = False
             typer.echo(f"  scene {index} failed: {reason}")
     if found["state"] in ("interrupted", "cancelled", "failed") and found["command"]:
         typer.echo(f"To go on: {found['command'].replace(' --fresh', '')}")
-
-
-def report(directory: Directory, offline: Offline = False) -> None:
-    """Write report.html of a run that has been evaluated."""
-    apply_offline(offline)
-    from .. import _write_report
-    from ..benchmark import harness
-
-    typer.echo(f"Report: {harness.report(directory, _write_report)}")

@@ -13,7 +13,7 @@ from .rundir import RunFiles
 from .svg import element, linear, method_styles, nice_ticks, padded, path, text_width
 from .tables import Column
 
-__all__ = ["Extreme", "extremes", "scene_values", "strip_plot"]
+__all__ = ["Ending", "Extreme", "extremes", "scene_values", "strip_plot"]
 
 WIDTH = 420.0
 ROW = 26.0
@@ -23,13 +23,26 @@ MANY_SCENES = 64  # more dots than this are drawn smaller
 
 
 @dataclass(frozen=True)
+class Ending:
+    """A scene at one end of a metric: its index, its value and its name, as texts."""
+
+    index: int
+    value: str
+    scene: str
+
+    @property
+    def text(self) -> str:
+        return f"{self.value} · {self.scene}"
+
+
+@dataclass(frozen=True)
 class Extreme:
-    """A method's best and worst scene by one metric, as texts."""
+    """A method's best and worst scene by one metric."""
 
     method: str
     column: Column
-    best: str
-    worst: str
+    best: Ending
+    worst: Ending
 
 
 def scene_values(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
@@ -91,10 +104,10 @@ def extremes(run: RunFiles, column: Column, values: pd.DataFrame) -> list[Extrem
     return found
 
 
-def _describe(run: RunFiles, column: Column, row: pd.Series) -> str:
+def _describe(run: RunFiles, column: Column, row: pd.Series) -> Ending:
     name = run.label_name(int(row["label"]))
     scene = f"scene {int(row['index']) // run.samples}" + (f" ({name})" if name else "")
-    return f"{format_number(float(row['value']), column.decimals)} · {scene}"
+    return Ending(int(row["index"]), format_number(float(row["value"]), column.decimals), scene)
 
 
 def _jitter(index: int) -> float:

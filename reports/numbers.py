@@ -6,7 +6,15 @@ import math
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-__all__ = ["NOTHING", "decimals_for", "decimals_without_interval", "format_date", "format_duration", "format_number"]
+__all__ = [
+    "NOTHING",
+    "decimals_for",
+    "decimals_without_interval",
+    "format_bytes",
+    "format_date",
+    "format_duration",
+    "format_number",
+]
 
 MOST_DECIMALS = 5
 MINUS = "\N{MINUS SIGN}"
@@ -53,6 +61,11 @@ def format_duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
     return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def format_bytes(count: int) -> str:
+    """ "812 MB", "3.4 GB"; decimal units."""
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
 
 
 def format_date(text: object) -> str | None:

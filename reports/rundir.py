@@ -75,11 +75,14 @@ class Method:
     outcomes: Mapping[str, Outcome]
     info: Mapping[str, Any] = field(default_factory=dict)
     seconds: float | None = None
+    peak_memory_bytes: int | None = None
+    original: str = ""
+    """Its name in its own run, where several runs are shown together under other names."""
 
     @property
     def role(self) -> Role:
         """ "ceiling", "method" or "cheat"."""
-        return role(self.name)
+        return role(self.original or self.name)
 
     def outcome(self, metric: str) -> Outcome:
         return self.outcomes.get(metric, Outcome())
@@ -91,6 +94,8 @@ class RunFiles:
 
     `rows` has the columns of ``per_scene.parquet`` and is empty when that file is missing.
     Methods come in the order of the report: ceiling, methods, cheats, each by name.
+    `parts` are the runs that were put together (see `merge`), and `homes` says for each method of
+    theirs in which folder its scenes lie; both are empty where there is one run.
     """
 
     folder: Path
@@ -99,6 +104,8 @@ class RunFiles:
     methods: tuple[Method, ...]
     rows: pd.DataFrame
     run: Mapping[str, Any]
+    parts: tuple[RunFiles, ...] = ()
+    homes: Mapping[str, Path] = field(default_factory=dict)
 
     @property
     def samples(self) -> int:
@@ -126,8 +133,9 @@ class RunFiles:
 
     def scene_path(self, method: str, index: int) -> Path:
         """Where a scene lies; names that lead out of the run directory are refused."""
-        home = Path(os.path.normpath(self.folder / "scenes"))
-        place = Path(os.path.normpath(home / method))  # not resolved: a folder may well be a link elsewhere
+        own = next((entry.original for entry in self.methods if entry.name == method), "") or method
+        home = Path(os.path.normpath(self.homes.get(method, self.folder) / "scenes"))
+        place = Path(os.path.normpath(home / own))  # not resolved: a folder may well be a link elsewhere
         if home not in place.parents:
             raise UnreadableFile(f"'{method}': a method's scenes must lie inside {home}.")
         return place / f"{index:05d}.safetensors"
@@ -203,7 +211,7 @@ def _definition(name: str, entry: Mapping[str, Any]) -> Definition:
 def _method(name: str, entry: Mapping[str, Any], recorded: Mapping[str, Any]) -> Method:
     scenes = entry["scenes"]
     failed = tuple(Failure(int(lost["index"]), str(lost["reason"])) for lost in scenes.get("failed", ()))
-    seconds = recorded.get("seconds")
+    seconds, memory = recorded.get("seconds"), recorded.get("peak_memory_bytes")
     return Method(
         name=name,
         requested=int(scenes["requested"]),
@@ -212,6 +220,7 @@ def _method(name: str, entry: Mapping[str, Any], recorded: Mapping[str, Any]) ->
         outcomes={metric: _outcome(result) for metric, result in entry["metrics"].items()},
         info=_mapping(recorded.get("info")),
         seconds=None if seconds is None else float(seconds),
+        peak_memory_bytes=None if memory is None else int(memory),
     )
 
 

@@ -1,7 +1,7 @@
 """Views of a scene as one image: tiles in reading order, as a data URI that fits a budget.
 
 These pictures are for eyes alone; scores are computed from the stored arrays. They stay lossless while
-they fit; a larger set (many methods, noise) is compressed step by step.
+they fit; a larger set (many methods, noise) is compressed step by step, and in the end made smaller.
 """
 
 from __future__ import annotations
@@ -11,19 +11,21 @@ import io
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
-import matplotlib
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-__all__ = ["LARGEST_TILE", "Sheet", "colour_stops", "depth_range", "depth_sheet", "rgb_sheet", "shrink"]
+__all__ = ["LARGEST_TILE", "Sheet", "depth_range", "nearest", "picture_sheet", "shrink"]
 
 LARGEST_TILE = 160
 """Pixels of a tile's longer side; larger pictures are shown reduced."""
 
 QUALITIES = (92, 82, 70, 55, 40)
 WIDEST_SHEET = 16383  # WebP's limit
+SMALLEST_TILE = 24
+PREFIX = "data:image/webp;base64,"
 
 Pictures = NDArray[np.uint8]
 Depths = NDArray[np.float32]
@@ -45,26 +47,27 @@ class Sheet:
         return self.columns * self.tile_width
 
     @property
+    def bytes(self) -> int:
+        """Of the picture, before base64."""
+        return (len(self.uri) - len(PREFIX)) * 3 // 4
+
+    @property
     def height(self) -> int:
         return math.ceil(self.tiles / self.columns) * self.tile_height
 
 
-def shrink(rgb: Pictures, depth: Depths | None) -> tuple[Pictures, Depths | None]:
-    """Views [V, H, W, 3] and depth [V, H, W] at no more than `LARGEST_TILE` a side.
-
-    Colours are averaged; depth takes the nearest pixel, since the mean of two surfaces is neither.
-    """
+def shrink(rgb: Pictures) -> Pictures:
+    """Views [V, H, W, C] at no more than `LARGEST_TILE` a side, colours averaged."""
     height, width = rgb.shape[1:3]
     factor = LARGEST_TILE / max(height, width)
-    if factor >= 1:
-        return rgb, depth
-    size = (max(1, round(width * factor)), max(1, round(height * factor)))
-    small = np.stack([np.asarray(Image.fromarray(view).resize(size, Image.Resampling.LANCZOS)) for view in rgb])
-    if depth is not None:
-        rows = (np.arange(size[1]) + 0.5) * height / size[1]
-        columns = (np.arange(size[0]) + 0.5) * width / size[0]
-        depth = depth[:, rows.astype(int)][:, :, columns.astype(int)]
-    return small, depth
+    return rgb if factor >= 1 else _scaled(rgb, factor)
+
+
+def nearest(values: Any, height: int, width: int) -> Any:
+    """Maps [V, H, W, ...] at another size by their nearest pixels: the mean of two surfaces is neither."""
+    rows = (np.arange(height) + 0.5) * values.shape[1] / height
+    columns = (np.arange(width) + 0.5) * values.shape[2] / width
+    return values[:, rows.astype(int)][:, :, columns.astype(int)]
 
 
 def depth_range(depths: Iterable[Depths]) -> tuple[float, float] | None:
@@ -81,39 +84,29 @@ def depth_range(depths: Iterable[Depths]) -> tuple[float, float] | None:
     return (low, high) if high - low > 1e-6 * abs(high) else (low - 0.01 * abs(low), high + 0.01 * abs(high))
 
 
-def rgb_sheet(rgb: Pictures, limit: int, *, strip: bool = False) -> Sheet:
-    """All views in one sheet of at most `limit` bytes if quality 40 allows; in one row for a `strip`."""
-    return _sheet(rgb, limit, strip)
+def picture_sheet(tiles: Pictures, limit: int, *, strip: bool = False) -> Sheet:
+    """Tiles [V, H, W, 3 or 4] in one sheet of at most `limit` bytes; in one row for a `strip`.
+
+    Where even the poorest quality is too large, the tiles are made smaller, down to `SMALLEST_TILE`.
+    """
+    shown = tiles
+    while True:
+        sheet, size = _sheet(shown, limit, strip)
+        longest = max(sheet.tile_width, sheet.tile_height)
+        if size <= limit or longest <= SMALLEST_TILE:
+            return sheet
+        factor = longest / max(tiles.shape[1:3]) * min(0.85, max(0.4, math.sqrt(limit / size)))
+        shown = _scaled(tiles, max(factor, SMALLEST_TILE / max(tiles.shape[1:3])))
 
 
-def depth_sheet(depth: Depths, shown: tuple[float, float], limit: int, *, strip: bool = False) -> Sheet:
-    """Depth in colour, near bright, far dark; pixels without a surface are transparent."""
-    low, high = shown
-    place = np.clip((depth - low) / (high - low), 0.0, 1.0)
-    known = np.isfinite(depth)
-    level = np.where(known, np.round((1.0 - np.where(known, place, 0.0)) * 255), 0).astype(np.uint8)
-    tiles = np.where(known[..., None], _palette()[level], np.uint8(0)).astype(np.uint8)
-    return _sheet(tiles, limit, strip)
+def _scaled(tiles: Pictures, factor: float) -> Pictures:
+    height, width = tiles.shape[1:3]
+    size = (max(1, round(width * factor)), max(1, round(height * factor)))
+    return np.stack([np.asarray(Image.fromarray(tile).resize(size, Image.Resampling.LANCZOS)) for tile in tiles])
 
 
-def colour_stops(count: int = 12) -> list[tuple[str, str]]:
-    """The depth colours from near to far as (offset in percent, #rrggbb), for a legend."""
-    palette = _palette()
-    offsets = [place / (count - 1) for place in range(count)]
-    colours = [palette[round((1 - offset) * 255)] for offset in offsets]
-    return [
-        (f"{100 * offset:.0f}%", f"#{int(c[0]):02x}{int(c[1]):02x}{int(c[2]):02x}")
-        for offset, c in zip(offsets, colours, strict=True)
-    ]
-
-
-def _palette() -> Pictures:
-    """256 perceptually uniform colours with full opacity, dark to bright, [256, 4]."""
-    colours = matplotlib.colormaps["viridis"](np.arange(256))
-    return np.round(np.asarray(colours) * 255).astype(np.uint8)
-
-
-def _sheet(tiles: Pictures, limit: int, strip: bool) -> Sheet:
+def _sheet(tiles: Pictures, limit: int, strip: bool) -> tuple[Sheet, int]:
+    """The sheet, and its bytes before base64."""
     count, height, width, channels = tiles.shape
     columns = min(count if strip else _columns(count), WIDEST_SHEET // width)
     rows = math.ceil(count / columns)
@@ -121,8 +114,8 @@ def _sheet(tiles: Pictures, limit: int, strip: bool) -> Sheet:
     full[:count] = tiles
     sheet = full.reshape(rows, columns, height, width, channels).swapaxes(1, 2)
     data, lossless = _encode(Image.fromarray(sheet.reshape(rows * height, columns * width, channels)), limit)
-    uri = "data:image/webp;base64," + base64.b64encode(data).decode("ascii")
-    return Sheet(uri, columns, width, height, count, lossless)
+    uri = PREFIX + base64.b64encode(data).decode("ascii")
+    return Sheet(uri, columns, width, height, count, lossless), len(data)
 
 
 def _columns(count: int) -> int:

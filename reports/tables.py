@@ -9,7 +9,7 @@ from typing import Any
 from ..metrics.ranking import RankRange
 from .curve_points import is_curve_point
 from .numbers import NOTHING, decimals_for, format_number
-from .ranks import column_ranks
+from .ranks import column_ranks, winner
 from .rundir import Definition, Method, Outcome, RunFiles
 
 __all__ = [
@@ -68,7 +68,14 @@ FAMILIES = {
     "Completions": Stems(
         (
             *("best_psnr", "best_psnr_unseen", "best_feature_distance_unseen", "best_lpips_unseen"),
-            *("diversity_contrast", "modes_hit", "context_psnr", "best_epe_moving", "best_latent_error"),
+            *(
+                "energy_unseen",
+                "diversity_contrast",
+                "modes_hit",
+                "context_psnr",
+                "best_epe_moving",
+                "best_latent_error",
+            ),
         ),
         (
             *("sample_psnr", "psnr_gain", "best_psnr_seen", "sample_psnr_seen", "psnr_seen_gain"),
@@ -131,7 +138,8 @@ class Column:
 class Cell:
     """What stands at a crossing; `text` is a dash and `note` points to its reason without a number.
 
-    `rank` is the range of places that comparisons with the other methods leave open, "1-2".
+    `rank` is the range of places that comparisons with the other methods leave open, "1-2". `best` is
+    the one competing method that is surely better than all others, not merely the highest number.
     """
 
     text: str
@@ -141,6 +149,9 @@ class Cell:
     note: int | None = None
     reason: str = ""
     rank: str = ""
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
 
 
 @dataclass(frozen=True)
@@ -199,11 +210,11 @@ class Table:
 
 @dataclass(frozen=True)
 class Part:
-    """A table to be seen, and the one folded under it; without a title it holds all families."""
+    """A table, and the ids of its columns that are hidden until asked for; without a title it holds all families."""
 
     title: str
-    shown: Table
-    folded: Table | None
+    table: Table
+    hidden: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -222,20 +233,19 @@ class Summary(Table):
         return [self._part(family, [own for own in self.columns if own.family == family]) for family in families]
 
     def _part(self, title: str, columns: list[Column]) -> Part:
-        shown = [own for own in columns if own.headline] or columns
-        folded = [own for own in columns if own not in shown]
-        return Part(title, self.only(shown), self.only(folded) if folded else None)
+        shown = {own.definition.id for own in columns if own.headline or not any(one.headline for one in columns)}
+        return Part(title, self.only(columns), frozenset(own.definition.id for own in columns) - shown)
 
 
 def summarise(run: RunFiles) -> Summary:
     """The summary tables of a run; ids that make curves (`id@30`, bins of azimuth) are not in them.
 
-    The best value of a column is sought among competing methods alone: neither the ceiling nor
-    a cheat can win, and a metric without a direction has no winner. The same holds for ranks.
+    Only competing methods are ranked: neither the ceiling nor a cheat can win, a metric without a
+    direction has no winner, and nobody has won where the difference may be luck.
     """
     columns = tuple(column(run, name) for name in ordered_metrics(run.definitions) if not is_curve_point(name))
-    best = {own.definition.id: _best(run, own.definition) for own in columns}
-    ranks = {own.definition.id: column_ranks(run, own.definition) if own.headline else {} for own in columns}
+    ranks = {own.definition.id: column_ranks(run, own.definition) for own in columns}
+    best = {own.definition.id: winner(run, own.definition, ranks[own.definition.id]) for own in columns}
     notes: dict[tuple[str, str], tuple[int, dict[str, list[str]]]] = {}
     rows = []
     for method in run.methods:
@@ -244,7 +254,7 @@ def summarise(run: RunFiles) -> Summary:
             name = own.definition.id
             outcome = method.outcome(name)
             number = _note(notes, method, own, outcome)
-            cells.append(_cell(outcome, own, number, method.name in best[name], ranks[name].get(method.name)))
+            cells.append(_cell(outcome, own, number, method.name == best[name], ranks[name].get(method.name)))
         rows.append(Row(method, tuple(cells)))
     groups = []
     for role, title in ROLE_TITLES.items():
@@ -308,21 +318,6 @@ def _stem(name: str) -> str:
     return name.split("[")[0]
 
 
-def _best(run: RunFiles, definition: Definition) -> set[str]:
-    """Names of the competing methods with the best value; several when they are equal."""
-    if definition.higher_is_better is None:
-        return set()
-    values = {
-        method.name: outcome.value
-        for method in run.methods
-        if method.role == "method" and (outcome := method.outcome(definition.id)).value is not None
-    }
-    if not values:
-        return set()
-    record = (max if definition.higher_is_better else min)(values.values())
-    return {name for name, value in values.items() if value == record}
-
-
 def _cell(outcome: Outcome, column: Column, note: int | None, best: bool, rank: RankRange | None) -> Cell:
     if outcome.value is None:
         return Cell(NOTHING, note=note, reason=f"{_status(outcome)}: {outcome.reason}")
@@ -331,7 +326,16 @@ def _cell(outcome: Outcome, column: Column, note: int | None, best: bool, rank: 
         low, high = (format_number(bound, column.decimals) for bound in (outcome.low, outcome.high))
         interval = f"[{low}, {high}]"
     place = "" if rank is None else str(rank).replace("-", "\N{EN DASH}")
-    return Cell(format_number(outcome.value, column.decimals), interval, outcome.n, best, rank=place)
+    return Cell(
+        format_number(outcome.value, column.decimals),
+        interval,
+        outcome.n,
+        best,
+        rank=place,
+        value=outcome.value,
+        low=outcome.low,
+        high=outcome.high,
+    )
 
 
 def _status(outcome: Outcome) -> str:

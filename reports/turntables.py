@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,17 +11,23 @@ import pandas as pd
 
 from ..scenes.errors import ViewsweepError
 from ..scenes.scene import Scene
+from .layers import depth_colours, heat_colours, normal_colours, warp_differences
 from .numbers import format_number
 from .rundir import Failure, RunFiles
-from .sprites import Depths, Pictures, Sheet, depth_range, depth_sheet, rgb_sheet, shrink
+from .sprites import Depths, Pictures, Sheet, depth_range, nearest, picture_sheet, shrink
 from .tables import Column
 
 __all__ = ["Exhibit", "Pane", "exhibits", "pick_scenes", "trace_data"]
 
-PICTURE_BYTES = 4_300_000
-"""Budget for all pictures of a report before base64, which adds a third: about 5.7 MB of text."""
+PICTURE_BYTES = 9_000_000
+"""Budget for all turntables of a report before base64, which adds a third: 12 MB of text."""
 
-RGB_SHARE = 0.75
+PANE_BYTES = 130_000
+"""What one method may take for one scene, however few there are."""
+
+SHARES = {"depth": 0.12, "normals": 0.18, "warp": 0.15}
+"""Of a pane's bytes, at most; the colours have the rest."""
+
 MOST_VIEWS = 72
 
 
@@ -30,17 +36,23 @@ class Pane:
     """What one method shows of one scene.
 
     `kind` is "turntable" (views with known cameras), "gallery" (pictures without cameras) or
-    "missing" (`reason` says why). `yaws` and `pitches` are degrees, one a tile.
+    "missing" (`reason` says why). `layers` holds those of `layers.LAYERS` that there are. `yaws` and
+    `pitches` are degrees, one a tile.
     """
 
     method: str
     kind: str
     reason: str = ""
     rgb: Sheet | None = None
-    depth: Sheet | None = None
+    layers: Mapping[str, Sheet] = field(default_factory=dict)
     yaws: tuple[float, ...] = ()
     pitches: tuple[float, ...] = ()
     views: int = 0
+
+    @property
+    def sheets(self) -> list[Sheet]:
+        """All pictures of the pane."""
+        return [sheet for sheet in (self.rgb, *self.layers.values()) if sheet is not None]
 
 
 @dataclass(frozen=True)
@@ -69,6 +81,7 @@ class _Views:
 
     rgb: Pictures
     depth: Depths | None
+    coloured: Mapping[str, Pictures]
     yaws: tuple[float, ...]
     pitches: tuple[float, ...]
     total: int
@@ -102,8 +115,7 @@ def pick_scenes(run: RunFiles, count: int) -> list[int]:
 
 def exhibits(run: RunFiles, indices: list[int]) -> tuple[list[Exhibit], list[tuple[str, Failure]]]:
     """The pictures of `indices`, and the scene files that could not be read as (method, failure)."""
-    sheets = max(1, len(indices) * len(run.methods))
-    limits = round(PICTURE_BYTES * RGB_SHARE / sheets), round(PICTURE_BYTES * (1 - RGB_SHARE) / sheets)
+    limit = min(PANE_BYTES, PICTURE_BYTES // max(1, len(indices) * len(run.methods)))
     shown, unreadable = [], []
     labels = _labels(run.rows)
     for index in indices:
@@ -113,7 +125,8 @@ def exhibits(run: RunFiles, indices: list[int]) -> tuple[list[Exhibit], list[tup
             try:
                 scene = run.scene(method.name, index)
             except ViewsweepError as error:
-                reason = str(error).replace(f"{run.folder}/", "")  # a moved run gives the same report
+                # a moved run gives the same report
+                reason = str(error).replace(f"{run.homes.get(method.name, run.folder)}/", "")
                 unreadable.append((method.name, Failure(index, reason)))
                 found[method.name] = reason
                 continue
@@ -125,7 +138,7 @@ def exhibits(run: RunFiles, indices: list[int]) -> tuple[list[Exhibit], list[tup
             seed = scene.seed if seed is None else seed
             found[method.name] = _views(scene)
         shared = depth_range(v.depth for v in found.values() if isinstance(v, _Views) and v.depth is not None)
-        panes = tuple(_pane(name, views, shared, limits) for name, views in found.items())
+        panes = tuple(_pane(name, views, shared, limit) for name, views in found.items())
         near, far = (None, None) if shared is None else (format_number(bound, 2) for bound in shared)
         shown.append(Exhibit(index, str(index // run.samples), run.label_name(label), seed, panes, near, far))
     return shown, unreadable
@@ -166,12 +179,20 @@ def _views(scene: Scene) -> _Views:
     """The views to show: all of them, or `MOST_VIEWS` at even distances in the order of the file."""
     count = min(scene.views, MOST_VIEWS)
     kept = [place * scene.views // count for place in range(count)]
-    depth = None if scene.depth is None else scene.depth[kept].numpy()
-    rgb, depth = shrink(scene.rgb[kept].numpy(), depth)
+    rgb = shrink(scene.rgb[kept].numpy())
+    height, width = rgb.shape[1:3]
+    depth = None if scene.depth is None else nearest(scene.depth[kept].numpy(), height, width)
     if scene.cameras is None:
-        return _Views(rgb, depth, (), (), scene.views)
+        return _Views(rgb, depth, {}, (), (), scene.views)
+    coloured = {}
+    if scene.depth is not None:
+        heat = heat_colours(warp_differences(scene), scene.depth.numpy())  # of all views: neighbours are compared
+        coloured = {
+            "normals": nearest(normal_colours(scene)[kept], height, width),
+            "warp": nearest(heat[kept], height, width),
+        }
     yaws, pitches = (np.degrees(angle[kept].numpy()) for angle in (scene.cameras.yaw, scene.cameras.pitch))
-    return _Views(rgb, depth, _degrees(yaws), _degrees(pitches), scene.views)
+    return _Views(rgb, depth, coloured, _degrees(yaws), _degrees(pitches), scene.views)
 
 
 def _degrees(angles: np.ndarray[Any, np.dtype[np.float64]]) -> tuple[float, ...]:
@@ -180,13 +201,15 @@ def _degrees(angles: np.ndarray[Any, np.dtype[np.float64]]) -> tuple[float, ...]
     return tuple(float(angle) for angle in np.round(wrapped, 2) + 0.0)
 
 
-def _pane(method: str, views: _Views | str, shared: tuple[float, float] | None, limits: tuple[int, int]) -> Pane:
+def _pane(method: str, views: _Views | str, shared: tuple[float, float] | None, limit: int) -> Pane:
     if isinstance(views, str):
         return Pane(method, "missing", reason=views)
     kind = "turntable" if views.yaws else "gallery"
     strip = kind == "gallery"
-    rgb = rgb_sheet(views.rgb, limits[0], strip=strip)
-    depth = None
+    coloured = dict(views.coloured)
     if views.depth is not None and shared is not None:
-        depth = depth_sheet(views.depth, shared, limits[1], strip=strip)
-    return Pane(method, kind, "", rgb, depth, views.yaws, views.pitches, views.total)
+        coloured = {"depth": depth_colours(views.depth, shared)} | coloured
+    layers = {name: picture_sheet(tiles, round(limit * SHARES[name]), strip=strip) for name, tiles in coloured.items()}
+    left = limit - sum(sheet.bytes for sheet in layers.values())
+    rgb = picture_sheet(views.rgb, left, strip=strip)
+    return Pane(method, kind, "", rgb, layers, views.yaws, views.pitches, views.total)

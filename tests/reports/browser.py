@@ -128,8 +128,14 @@ class Page:
     def press(self, key: str) -> None:
         """One key by its name, such as "ArrowRight"."""
         codes = {"ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40, "Home": 36, "End": 35, "Tab": 9}
-        for kind in ("rawKeyDown", "keyUp"):
-            self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=codes[key])
+        codes |= {"Enter": 13, "Space": 32}
+        text = {"Enter": "\r", "Space": " "}.get(key)
+        name = " " if key == "Space" else key
+        for kind in ("rawKeyDown", *(("char",) if text else ()), "keyUp"):
+            extra = {"text": text} if kind == "char" else {}
+            self.call(
+                "Input.dispatchKeyEvent", type=kind, key=name, code=key, windowsVirtualKeyCode=codes[key], **extra
+            )
         self.evaluate("new Promise(done => requestAnimationFrame(() => setTimeout(done, 50)))")
 
     def screenshot(self, path: Path, *, whole: bool = False) -> None:

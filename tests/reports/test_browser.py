@@ -122,6 +122,35 @@ def test_a_failed_scene_gives_its_reason(page: Page) -> None:
     assert yaw(page, FIRST) != "0°"
 
 
+def test_another_layer_stands_beside_the_colours(page: Page) -> None:
+    """Depth, normals and warp error switch for all methods, turn with them, and bring their own scale."""
+
+    def shown(card: str) -> list[str]:
+        script = f"""[...document.querySelectorAll('{card} .pane.current .view')]
+            .filter((view) => view.offsetParent).map((view) => view.dataset.layer)"""
+        names: list[str] = page.evaluate(script)
+        return names
+
+    def scales() -> list[str]:
+        script = """[...document.querySelectorAll('.legend[data-layer]')].filter((l) => l.offsetParent)
+            .map((l) => l.dataset.layer)"""
+        names: list[str] = page.evaluate(script)
+        return names
+
+    assert shown(FIRST) == shown(OTHER) == ["rgb", "depth"]
+    assert scales() == ["depth"]
+    for name in ("normals", "warp", "depth"):
+        page.evaluate(f"document.querySelector('button.layer[data-layer={name}]').focus()")
+        page.press("Enter")
+        assert shown(FIRST) == shown(OTHER) == ["rgb", name]
+        assert scales() == [name]
+        assert page.evaluate("[...document.querySelectorAll('button.layer[aria-pressed=true]')].length") == 1
+        before = [picture(page, card, name) for card in (FIRST, OTHER)]
+        page.drag(f"{FIRST} .pane.current .stage", -90)
+        after = [picture(page, card, name) for card in (FIRST, OTHER)]
+        assert all(old != new for old, new in zip(before, after, strict=True))
+
+
 def test_crisp_pixels_can_be_asked_for(page: Page) -> None:
     before = picture(page, FIRST)
     page.click("#crisp")
@@ -130,6 +159,7 @@ def test_crisp_pixels_can_be_asked_for(page: Page) -> None:
 
 def test_it_turns_by_itself_until_touched(page: Page, report: Path) -> None:
     page.open(report, still=False)
+    page.box(".cards")  # nothing turns that nobody sees
     moved = f"document.querySelector('{FIRST} .yaw').textContent !== '0°'"
     wait = f"""new Promise(done => {{
         const from = Date.now();
@@ -184,13 +214,6 @@ def test_many_columns_and_charts_stay_within_the_window(page: Page, wide: Path, 
         return own.right > all.right + 12 || own.left < all.left - 12;
     }).map((t) => t.textContent)"""
     assert page.evaluate(lost) == []
-
-
-def test_secondary_columns_unfold(page: Page, wide: Path) -> None:
-    page.open(write_report(wide, scenes_shown=1))
-    assert page.evaluate("document.querySelector('details.more').open") is False
-    page.click("details.more > summary")
-    assert page.evaluate("document.querySelector('details.more table').offsetHeight > 100") is True
 
 
 def test_a_finger_turns_on_a_phone(page: Page, report: Path) -> None:

@@ -10,12 +10,13 @@
   };
   const SECONDS_A_TURN = 6;
 
-  const state = { scene: null, linked: true, crisp: false, metric: metrics[0] || null, spinning: false, seen: true };
+  const state = { scene: null, linked: true, crisp: false, metric: metrics[0] || null, spinning: false, seen: true, layer: null };
   const cards = [];
 
   /* One picture of a turntable: a tile of the sheet, drawn at the size it has on the screen. */
   class Picture {
     constructor(view) {
+      this.layer = view.dataset.layer;
       this.canvas = $("canvas", view);
       this.image = $(".sheet", view);
       this.columns = Number(this.image.dataset.columns);
@@ -24,6 +25,7 @@
     }
     async draw(index) {
       this.index = index;
+      if (this.layer !== "rgb" && this.layer !== state.layer) return;
       if (!this.image.complete || !this.image.naturalWidth) {
         try { await this.image.decode(); } catch { return; }
         if (this.index !== index) return;
@@ -58,7 +60,7 @@
       }
       if (!this.turns) return;
       this.stage = $(".stage", element);
-      this.pictures = $$(".view", element).map((view) => new Picture(view));
+      this.pictures = $$("figure.view", element).map((view) => new Picture(view));
       this.yaws = JSON.parse(element.dataset.yaws);
       this.pitches = JSON.parse(element.dataset.pitches);
       this.order = this.yaws.map((_, view) => view);
@@ -245,8 +247,17 @@
   function showScene(scene) {
     state.scene = scene;
     for (const button of $$(".thumb")) button.setAttribute("aria-pressed", button.dataset.scene === scene);
-    for (const legend of $$(".legend")) legend.classList.toggle("current", legend.dataset.scene === scene);
+    for (const legend of $$(".legend.of-scene")) legend.classList.toggle("current", legend.dataset.scene === scene);
     for (const card of cards) card.show();
+  }
+
+  function showLayer(name) {
+    state.layer = name;
+    for (const element of $$(".cards, .legend[data-layer]")) {
+      if (element.matches(".cards")) element.dataset.layer = name;
+      else element.classList.toggle("chosen", element.dataset.layer === name);
+    }
+    for (const button of $$("button.layer")) button.setAttribute("aria-pressed", button.dataset.layer === name);
   }
 
   function repaint() { for (const card of cards) if (card.pane) card.show(); }
@@ -294,6 +305,8 @@
   function begin() {
     cards.push(...$$(".card").map((card) => new Card(card)));
     if (!cards.length) return;
+    showLayer($(".cards").dataset.layer);
+    for (const button of $$("button.layer")) button.addEventListener("click", () => { showLayer(button.dataset.layer); repaint(); });
     showScene($(".thumb").dataset.scene);
     thumbnails();
     for (const button of $$(".thumb")) button.addEventListener("click", () => showScene(button.dataset.scene));
@@ -323,27 +336,5 @@
     if (!still.matches && cards.some((card) => card.pane.turns)) spin(true);
   }
 
-  function reveal() {  /* a link to a definition opens the list it stands in */
-    const target = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));
-    const closed = target && target.closest("details:not([open])");
-    if (closed) { closed.open = true; target.scrollIntoView(); }
-  }
-
-  async function copy() {
-    const code = $("#command");
-    try {
-      await navigator.clipboard.writeText(code.textContent);
-    } catch {
-      getSelection().selectAllChildren(code);
-      document.execCommand("copy");
-    }
-    $("#copy").textContent = "Copied";
-    setTimeout(() => { $("#copy").textContent = "Copy"; }, 1600);
-  }
-
   begin();
-  addEventListener("hashchange", reveal);
-  reveal();
-  addEventListener("beforeprint", () => { for (const details of $$("details")) details.open = true; });
-  if ($("#copy")) $("#copy").addEventListener("click", copy);
 })();

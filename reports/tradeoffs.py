@@ -1,0 +1,245 @@
+"""Quality, consistency and cost in one picture each pair, with the methods that no other one beats at both.
+
+The Pareto front is of the competing methods alone; ceiling and cheats stand by as marks. It is drawn through
+the values as measured: whether two neighbours on it differ is for the intervals to say.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from markupsafe import Markup
+
+from .curves import level_grid
+from .provenance import costs
+from .rundir import Method, RunFiles
+from .svg import Scale, element, group, linear, method_styles, nice_ticks, padded, path, spread, text_width
+from .tables import column
+
+__all__ = ["Axis", "Tradeoff", "front", "tradeoffs"]
+
+QUALITY = (
+    *("fid[inception]", "kid[inception]", "kid[tabletop]", "fid[tabletop]", "best_psnr_unseen", "best_psnr"),
+    *("is[tabletop]", "psnr", "lpips"),
+)
+CONSISTENCY = ("warp_psnr", "warp_zncc", "geometric_share", "tsed", "context_psnr", "sample_psnr_seen")
+"""What stands for quality and for consistency: the first of each that two methods have values of."""
+
+WIDTH, HEIGHT = 420.0, 300.0
+LEFT, TOP, BOTTOM, RIGHT = 48.0, 14.0, 42.0, 16.0
+LABEL_SIZE = 11.0
+RADII = (4.0, 11.0)
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One thing to weigh; `values` by method: value, low, high."""
+
+    id: str
+    title: str
+    unit: str
+    higher_is_better: bool
+    values: dict[str, tuple[float, float | None, float | None]]
+    logarithmic: bool = False
+
+    @property
+    def label(self) -> str:
+        unit = f", {self.unit}" if self.unit not in ("", "1") else ""
+        return f"{self.title}{unit} ({'more' if self.higher_is_better else 'less'} is better)"
+
+
+@dataclass(frozen=True)
+class Tradeoff:
+    """A pair of axes: its name, title and picture, and the competing methods on its front."""
+
+    name: str
+    title: str
+    chart: Markup
+    front: tuple[str, ...]
+
+
+def tradeoffs(run: RunFiles) -> tuple[list[Tradeoff], tuple[str, ...]]:
+    """The pictures that can be drawn, and the methods that none beats on all axes together."""
+    axes = {
+        "quality": _metric_axis(run, QUALITY),
+        "consistency": _metric_axis(run, CONSISTENCY),
+        "cost": _cost_axis(run),
+    }
+    pairs = (("consistency", "quality"), ("cost", "quality"), ("cost", "consistency"))
+    found = []
+    for across, up in pairs:
+        x, y = axes[across], axes[up]
+        if x is None or y is None or len(x.values.keys() & y.values.keys()) < 2:
+            continue
+        best = front(run, [x, y])
+        size = axes["cost"] if "cost" not in (across, up) else None
+        found.append(
+            Tradeoff(f"{up}-{across}", f"{up.capitalize()} against {across}", _chart(run, x, y, best, size), best)
+        )
+    known = [axis for axis in axes.values() if axis is not None]
+    return found, front(run, known) if len(known) == 3 and found else ()
+
+
+def front(run: RunFiles, axes: Sequence[Axis]) -> tuple[str, ...]:
+    """Competing methods that no other one beats: at least as good on all `axes` and better on one."""
+
+    def gains(name: str) -> list[float]:
+        return [axis.values[name][0] * (1 if axis.higher_is_better else -1) for axis in axes]
+
+    names = [m.name for m in run.methods if m.role == "method" and all(m.name in axis.values for axis in axes)]
+    return tuple(
+        name
+        for name in names
+        if not any(
+            all(theirs >= own for theirs, own in zip(gains(other), gains(name), strict=True))
+            and gains(other) != gains(name)
+            for other in names
+        )
+    )
+
+
+def _metric_axis(run: RunFiles, candidates: Sequence[str]) -> Axis | None:
+    for name in candidates:
+        definition = run.definitions.get(name)
+        if definition is None or definition.higher_is_better is None:
+            continue
+        values = {
+            method.name: (outcome.value, outcome.low, outcome.high)
+            for method in run.methods
+            if (outcome := method.outcome(name)).value is not None
+        }
+        if len(values) > 1:
+            own = column(run, name)
+            return Axis(name, definition.title, own.unit, definition.higher_is_better, values)
+    return None
+
+
+def _cost_axis(run: RunFiles) -> Axis | None:
+    values = {
+        cost.method.name: (cost.seconds, None, None)
+        for cost in costs(run)
+        if cost.seconds is not None and cost.seconds > 0
+    }
+    each = "sample" if run.samples > 1 else "scene"
+    return Axis("seconds", f"Seconds a {each}", "s", False, values, logarithmic=True) if len(values) > 1 else None
+
+
+def _chart(run: RunFiles, x: Axis, y: Axis, best: Sequence[str], size: Axis | None) -> Markup:
+    styles = method_styles(run.methods)
+    shown = [method for method in run.methods if method.name in x.values and method.name in y.values]
+    names = [method.name for method in shown]
+    horizontal, ticks = _scale(x, names, LEFT, WIDTH - RIGHT)
+    low, high = padded([bound for name in names for bound in y.values[name] if bound is not None], 0.08)
+    if y.higher_is_better:
+        vertical = linear(low, high, HEIGHT - BOTTOM, TOP)
+    else:
+        vertical = linear(low, high, TOP, HEIGHT - BOTTOM)
+    parts = level_grid(vertical, low, high, LEFT, WIDTH - RIGHT)
+    foot = HEIGHT - BOTTOM
+    for value, text in ticks:
+        parts.append(element("path", d=path([(horizontal(value), TOP), (horizontal(value), foot)]), class_="grid"))
+        parts.append(element("text", text, x=horizontal(value), y=foot + 15, class_="tick", text_anchor="middle"))
+    parts.append(
+        element("text", x.label, x=(LEFT + WIDTH - RIGHT) / 2, y=foot + 34, class_="tick faint", text_anchor="middle")
+    )
+    parts.append(element("text", y.label, x=4, y=TOP - 3, class_="tick faint"))
+    places = {name: (horizontal(x.values[name][0]), vertical(y.values[name][0])) for name in names}
+    parts += _front_line([places[name] for name in best if name in places])
+    for method in sorted(shown, key=lambda method: method.role == "method"):
+        parts += _mark(method, places[method.name], x, y, horizontal, vertical, styles, _radius(method.name, size))
+    parts += _labels(places, styles)
+    return element(
+        "svg",
+        *parts,
+        viewBox=f"0 0 {WIDTH:g} {HEIGHT:g}",
+        role="img",
+        aria_label=f"{y.title} against {x.title}, one mark a method",
+        class_="chart",
+    )
+
+
+def _scale(axis: Axis, names: Sequence[str], start: float, end: float) -> tuple[Scale, list[tuple[float, str]]]:
+    """Better is right; cost has a logarithmic scale."""
+    numbers = [bound for name in names for bound in axis.values[name] if bound is not None]
+    forward: Callable[[float], float] = math.log10 if axis.logarithmic else float
+    low, high = padded([forward(number) for number in numbers], 0.1)
+    if not axis.higher_is_better:
+        start, end = end, start
+    inner = linear(low, high, start, end)
+    if not axis.logarithmic:
+        return inner, nice_ticks(low, high, 4)
+    powers = range(math.floor(low), math.ceil(high) + 1)
+    choices = [digit * 10.0**power for power in powers for digit in (1, 2, 5)]
+    within = [number for number in choices if low <= math.log10(number) <= high]
+    if len(within) > 5:
+        within = [10.0**power for power in powers if low <= power <= high]
+    return (lambda number: inner(math.log10(number))), [(number, f"{number:g}") for number in within]
+
+
+def _front_line(places: Sequence[tuple[float, float]]) -> list[Markup]:
+    """Stairs: what lies left and below of it is beaten."""
+    if len(places) < 2:
+        return []
+    ordered = sorted(places)
+    corners = [ordered[0]]
+    for before, after in pairwise(ordered):
+        corners += [(before[0], after[1]), after]
+    return [element("path", d=path(corners), class_="front-line")]
+
+
+def _mark(
+    method: Method,
+    place: tuple[float, float],
+    x: Axis,
+    y: Axis,
+    horizontal: Scale,
+    vertical: Scale,
+    styles: dict[str, str],
+    radius: float,
+) -> list[Markup]:
+    style = styles[method.name]
+    parts = []
+    _, low, high = x.values[method.name]
+    if low is not None and high is not None:
+        line = path([(horizontal(low), place[1]), (horizontal(high), place[1])])
+        parts.append(element("path", d=line, class_=f"whisker {style}"))
+    _, low, high = y.values[method.name]
+    if low is not None and high is not None:
+        line = path([(place[0], vertical(low)), (place[0], vertical(high))])
+        parts.append(element("path", d=line, class_=f"whisker {style}"))
+    parts.append(element("circle", cx=place[0], cy=place[1], r=radius, class_=f"mark {style}"))
+    return [group([element("title", method.name), *parts])]
+
+
+def _radius(name: str, size: Axis | None) -> float:
+    """Marks grow with the cost, by its logarithm."""
+    if size is None or name not in size.values:
+        return 5.0
+    costs_known = [math.log10(value) for value, _, _ in size.values.values()]
+    low, high = min(costs_known), max(costs_known)
+    share = (math.log10(size.values[name][0]) - low) / (high - low) if high > low else 0.0
+    return RADII[0] + share * (RADII[1] - RADII[0])
+
+
+def _labels(places: dict[str, tuple[float, float]], styles: dict[str, str]) -> list[Markup]:
+    """Names at the side of their marks where there is more room, none over another."""
+    parts = []
+    for left in (False, True):
+        own = {name: at for name, at in places.items() if (at[0] > WIDTH / 2) == left}
+        heights = spread([at[1] for at in own.values()], LABEL_SIZE + 1, TOP + 4, HEIGHT - BOTTOM)
+        for (name, (x, y)), height in zip(own.items(), heights, strict=True):
+            shift = -14.0 if left else 14.0
+            room = text_width(name, LABEL_SIZE)
+            x = max(x, room + 16) if left else min(x, WIDTH - room - 16)
+            anchor = "end" if left else "start"
+            if abs(height - y) > 2:
+                parts.append(
+                    element("path", d=path([(x, y), (x + shift * 0.8, height)]), class_=f"leader {styles[name]}")
+                )
+            parts.append(
+                element("text", name, x=x + shift, y=height + 3.8, class_=f"label {styles[name]}", text_anchor=anchor)
+            )
+    return parts
