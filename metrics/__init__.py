@@ -24,6 +24,7 @@ from .context_fidelity import ContextFidelity
 from .depth_accuracy import DepthAccuracy
 from .depth_agreement import DepthAgreement, excess_over_oracle
 from .depth_self_agreement import DepthSelfAgreement
+from .energy_score import EnergyScore
 from .epipolar import EpipolarError, ParallaxError
 from .features import FeatureNetwork, Features, extract
 from .flow_error import FlowError
@@ -80,6 +81,7 @@ __all__ = [
     "DepthAccuracy",
     "DepthAgreement",
     "DepthSelfAgreement",
+    "EnergyScore",
     "EpipolarError",
     "FeatureNetwork",
     "Features",
@@ -174,6 +176,7 @@ COMPLETION_METRICS: tuple[type[CompletionMetric], ...] = (
     CompletionFeatures,
     CompletionLPIPS,
     CompletionDiversity,
+    EnergyScore,
     ModeCoverage,
     ContextFidelity,
     FlowError,

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ...scenes import Scene
 from ...scenes.generator import scene_generator
+from ..visibility import seen_by_context
 
 __all__ = ["COMPLETION_CHEATS", "SAMPLES", "CompletionCheat", "Puzzle", "completed"]
 
@@ -160,6 +161,13 @@ def _noise(puzzle: Puzzle, sample: int) -> Scene:
     return replace(truth, rgb=rgb, flow=flow, latent=latent)
 
 
+def _static(puzzle: Puzzle, sample: int) -> Scene:
+    mean, noise = puzzle.mean, _noise(puzzle, sample)
+    seen = seen_by_context(puzzle.truth)
+    assert seen is not None
+    return replace(mean, rgb=torch.where(seen[..., None], mean.rgb, noise.rgb))
+
+
 def _resampled(puzzle: Puzzle, draw: float) -> list[Scene]:
     weights = torch.tensor([weight for weight, _ in puzzle.modes], dtype=torch.float64)
     generator = scene_generator(puzzle.seed, f"selfcheck.completions.draw {draw:g}")
@@ -223,6 +231,15 @@ _ALL = (
         False,
         "Some samples are noise.",
         _replaced("random", _noise),
+    ),
+    CompletionCheat(
+        "static",
+        "noise on the unseen",
+        "share of samples",
+        SHARES,
+        False,
+        "Some samples are right where the context shows what is there, and noise everywhere else.",
+        _replaced("static", _static),
     ),
     CompletionCheat(
         "one_answer",

@@ -198,39 +198,42 @@ class_accuracy[tabletop]        1            1            b           1         
 """
 
 COMPLETIONS = """
-                                         mean_answer copied_context nearest random one_answer shuffled redrawn
-best_psnr                                     5             5          .       5        b         o       o
-sample_psnr                                   b             3          1       1        b         o       o
-best_psnr_seen                                .             5          .       5        .         o       o
-sample_psnr_seen                              b             1          1       1        b         o       o
-best_psnr_unseen                              5             5          .       5        b         o       o
-sample_psnr_unseen                            b             3          1       1        b         o       o
-best_ssim                                     5             5          .       5        b         o       o
-sample_ssim                                   b             2          1       1        b         o       o
-best_ssim_seen                                .             5          5       5        b         o       o
-sample_ssim_seen                              b             2          1       1        b         o       o
-best_ssim_unseen                              5             5          .       5        b         o       o
-sample_ssim_unseen                            b             3          1       1        b         o       o
-best_feature_distance[tabletop]               5             5          .       5        b         o       o
-sample_feature_distance[tabletop]             .             1          1       1        b         o       o
-best_feature_distance_seen[tabletop]          5             5          .       5        b         o       o
-sample_feature_distance_seen[tabletop]        .             1          1       1        b         o       o
-best_feature_distance_unseen[tabletop]        5             5          .       5        b         o       o
-sample_feature_distance_unseen[tabletop]      .             1          1       1        b         o       o
-diversity_contrast                            4             .          .       4        5         o       o
-diversity_seen                                b             b          b       1        b         o       o
-modes_hit                                     4             3          4       4        4         o       o
-samples_on_mode                               1             1          .       1        b         o       o
-mode_distance                                 2             2          2       2        3         o       o
-context_psnr                                  b             b          1       1        b         o       o
-context_psnr_worst                            b             b          .       1        b         o       o
-best_latent_error                             4             .          5       5        b         o       o
-sample_latent_error                           b             .          3       3        b         o       o
-best_epe                                      5             5          4       5        b         o       o
-sample_epe                                    b             b          b       1        b         o       o
-best_epe_moving                               5             4          4       5        b         o       o
-sample_epe_moving                             b             b          b       3        b         o       o
-static_moved                                  b             b          .       1        b         o       o
+                                         mean_answer copied_context nearest random static one_answer shuffled redrawn
+best_psnr                                    5             5          .       5      5        b         o       o
+sample_psnr                                  b             3          1       1      b        b         o       o
+best_psnr_seen                               .             5          .       5      b        .         o       o
+sample_psnr_seen                             b             1          1       1      b        b         o       o
+best_psnr_unseen                             5             5          .       5      5        b         o       o
+sample_psnr_unseen                           b             3          1       1      1        b         o       o
+best_ssim                                    5             5          .       5      5        b         o       o
+sample_ssim                                  b             2          1       1      1        b         o       o
+best_ssim_seen                               .             5          5       5      5        b         o       o
+sample_ssim_seen                             b             2          1       1      3        b         o       o
+best_ssim_unseen                             5             5          .       5      5        b         o       o
+sample_ssim_unseen                           b             3          1       1      1        b         o       o
+best_feature_distance[tabletop]              5             5          .       5      5        b         o       o
+sample_feature_distance[tabletop]            .             1          1       1      1        b         o       o
+best_feature_distance_seen[tabletop]         5             5          .       5      5        b         o       o
+sample_feature_distance_seen[tabletop]       .             1          1       1      1        b         o       o
+best_feature_distance_unseen[tabletop]       5             5          .       5      5        b         o       o
+sample_feature_distance_unseen[tabletop]      .             1          1       1      1        b         o       o
+diversity_contrast                           4             .          .       4      b        5         o       o
+diversity_seen                               b             b          b       1      b        b         o       o
+energy_unseen                                5             4          3       3      3        b         o       o
+energy_seen                                  .             1          1       1      b        .         o       o
+energy                                       5             4          3       3      3        b         o       o
+modes_hit                                    4             3          4       4      4        4         o       o
+samples_on_mode                              1             1          .       1      1        b         o       o
+mode_distance                                2             2          2       2      2        3         o       o
+context_psnr                                 b             b          1       1      b        b         o       o
+context_psnr_worst                           b             b          .       1      b        b         o       o
+best_latent_error                            4             .          5       5      .        b         o       o
+sample_latent_error                          b             .          3       3      b        b         o       o
+best_epe                                     5             5          4       5      5        b         o       o
+sample_epe                                   b             b          b       1      b        b         o       o
+best_epe_moving                              5             4          4       5      5        b         o       o
+sample_epe_moving                            b             b          b       3      b        b         o       o
+static_moved                                 b             b          .       1      b        b         o       o
 """
 
 LOWERED = frozenset({"density[tabletop]"})
