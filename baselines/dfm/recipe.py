@@ -85,6 +85,7 @@ INVERSION = Recipe("inversion", {"size": 64, "latent": 128}, objects=0, steps=2_
 SCENE = Recipe(
     "scene",
     {"size": 64, "patch": 12, "samples": 20, "coarse": 16, "coarse_samples": 12, "network": _PICTURE},
+    objects=4_000,
     steps=4_000,
     batch=8,
 )

@@ -59,6 +59,8 @@ class Recipe:
         patience: steps for which something must look wrong before training is stopped; nothing is held
             against it before as many have been taken.
         seed: of initial weights and all random numbers.
+        sharpness: what raw densities are multiplied by once training is over. A field learns through soft surfaces; more
+            opaque ones of the same shape give views that agree, and their depth is where the surface is. 1 = as trained.
         start: a checkpoint to go on from with these settings (`--start`); None = from nothing.
     """
 
@@ -100,6 +102,7 @@ class Recipe:
     quality_pictures: int = 500
     patience: int = 1000
     seed: int = 0
+    sharpness: float = 1.0
     start: str | None = None
 
     def at(self, step: int) -> tuple[Stage, float]:

@@ -179,13 +179,23 @@ def _write(
 ) -> None:
     save_generator(
         folder,
-        trained.generator,
+        _sharpened(trained.generator, recipe.sharpness),
         family,
         trained.viewpoint,
         size=recipe.size,
         classes=pictures.classes,
         record=record,
     )
+
+
+def _sharpened(generator: GanGenerator, factor: float) -> GanGenerator:
+    """The generator with more opaque surfaces, see `Recipe.sharpness`; its weights stay what they are."""
+    if factor == 1.0:
+        return generator
+    settings = {**generator.settings, "gain": generator.settings["gain"] * factor}
+    crisp: GanGenerator = type(generator)(**settings).to(next(generator.parameters()).device)
+    crisp.load_state_dict(generator.state_dict())
+    return crisp.eval()
 
 
 def _command(family: str, config: str, known: Recipe, recipe: Recipe, data: Path | None) -> str:

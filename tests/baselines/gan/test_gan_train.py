@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -104,6 +105,20 @@ def test_interrupted_training_ends_with_the_same_bits(
     monkeypatch.setattr(training.Steps, "take", take)
     broken = train("tiny", tmp_path / "broken", **settings)  # type: ignore[arg-type]
     assert (broken / "generator.safetensors").read_bytes() == (whole / "generator.safetensors").read_bytes()
+
+
+def test_surfaces_are_sharpened_when_training_is_over(
+    views: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders = {}
+    for sharpness in (1.0, 4.0):
+        recipe = replace(RECIPES["pigan"]["tiny"], sharpness=sharpness)
+        monkeypatch.setitem(RECIPES["pigan"], "tiny", recipe)
+        out = tmp_path / f"{sharpness:g}"
+        folders[sharpness] = train("tiny", out, family="pigan", data=views, steps=2, log=print, quality=lambda _: 1.0)
+    soft, crisp = (load_generator(folder, "pigan").generator for folder in folders.values())
+    assert crisp.settings == {**soft.settings, "gain": 4 * soft.settings["gain"]}
+    assert all(torch.equal(value, crisp.state_dict()[name]) for name, value in soft.state_dict().items())
 
 
 @pytest.mark.parametrize("family", sorted(FAMILIES))
