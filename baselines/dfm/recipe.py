@@ -81,7 +81,7 @@ _TINY_FIELD = {"width": 16, "before": 1, "after": 1}
 _TINY: dict[str, Any] = {"objects": 20, "steps": 20, "batch": 4}
 
 MOTION = Recipe("motion", {"size": 64, "network": _PICTURE}, drop=0.0, steps=4_500, batch=16)
-INVERSION = Recipe("inversion", {"size": 64, "latent": 128}, objects=0, steps=2_000, batch=8, generator="eg3d-small")
+INVERSION = Recipe("inversion", {"size": 64, "latent": 128}, objects=0, steps=1_600, batch=8, generator="eg3d-small")
 SCENE = Recipe(
     "scene",
     {"size": 64, "patch": 12, "samples": 20, "coarse": 16, "coarse_samples": 12, "network": _PICTURE},
@@ -121,7 +121,7 @@ RECIPES: dict[str, dict[str, Recipe]] = {
     "dfm": {"small": SCENE, "small-no-novel": replace(SCENE, novel_weight=0.0), "tiny": TINY_SCENE},
     "pixelnerf": {"small": _deterministic(SCENE), "tiny": _deterministic(TINY_SCENE)},
     "dfm-motion": {"small": MOTION, "tiny": TINY_MOTION},
-    "flow-regressor": {"small": _deterministic(MOTION), "tiny": _deterministic(TINY_MOTION)},
+    "flow-regressor": {"small": replace(_deterministic(MOTION), steps=2_500), "tiny": _deterministic(TINY_MOTION)},
     "dfm-inversion": {"small": INVERSION, "tiny": TINY_INVERSION},
     "encoder": {"small": _deterministic(INVERSION), "tiny": _deterministic(TINY_INVERSION)},
 }
