@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from .checks.table import SceneTable
 from .entry import Entry, MetricResult
-from .tolerances import CLOSE_ROWS, difference, tolerance
+from .tolerances import difference, rows_that_may_differ, tolerance
 
 __all__ = ["Comparison", "compare_heads", "compare_metrics", "compare_tables"]
 
@@ -80,11 +80,12 @@ def _compare_rows(name: str, claimed: _Rows | None, found: _Rows | None, exact: 
     if claimed is None or found is None or not np.array_equal(claimed.keys, found.keys):
         counts = [0 if side is None else len(side.values) for side in (claimed, found)]
         return Comparison(what, "rows", *counts, 1.0, 0.0, False)
-    allowed, share = tolerance(name, exact=exact), 1.0 if exact else CLOSE_ROWS
+    allowed, off = rows_that_may_differ(name, len(found.values), exact=exact)
     gaps = np.array([difference(*pair) for pair in zip(claimed.values.tolist(), found.values.tolist(), strict=True)])
-    worst, agrees = int(gaps.argmax()), bool((gaps <= allowed).mean() >= share)
-    kept = float(np.quantile(gaps, share, method="lower"))  # without the few that may be further off
-    return Comparison(what, "values", float(claimed.values[worst]), float(found.values[worst]), kept, allowed, agrees)
+    worst = int(gaps.argmax())
+    kept = float(np.sort(gaps)[max(0, len(gaps) - 1 - off)])  # without the few that may be further off
+    pair = float(claimed.values[worst]), float(found.values[worst])
+    return Comparison(what, "values", *pair, kept, allowed, kept <= allowed)
 
 
 def _compare_result(

@@ -8,19 +8,20 @@ decide a borderline case otherwise. The relative tolerances cover that and stay 
     1e-3    what decides pixel by pixel or picture by picture, and differences of large sums (KID)
     5e-3    what searches: matches, reconstruction, the nearest neighbour
 
-Of single scenes, where one decision weighs more, 99 % of the values have to be that close.
+Of the values of single scenes and views, where one decision weighs more, 99 % have to be that close. Of what
+searches, 95 % within 1 %; there one value may always be off.
+
+Measured on 8 scenes of `eg3d-small`, with the processor's own instructions and with those of one fifteen
+years older: smooth numbers moved by up to 6e-6, those that decide by 6e-5, those that search by 1.6e-3.
 """
 
 from __future__ import annotations
 
 import math
 
-__all__ = ["CLOSE_ROWS", "FLOOR", "difference", "tolerance"]
+__all__ = ["FLOOR", "difference", "rows_that_may_differ", "tolerance"]
 
 SMOOTH, DECIDING, SEARCHING = 1e-4, 1e-3, 5e-3
-
-CLOSE_ROWS = 0.99
-"""Share of the values of single scenes and views that have to be within the tolerance."""
 
 FLOOR = 1e-9
 """Below it a number is zero."""
@@ -60,6 +61,15 @@ SEARCHES = (
     "fit_psnr",
 )
 """Beginnings of metric ids."""
+
+
+def rows_that_may_differ(metric: str, rows: int, *, exact: bool = False) -> tuple[float, int]:
+    """Largest relative difference of the single values of a metric, and how many of `rows` may be further off."""
+    if exact:
+        return 0.0, 0
+    if metric.startswith(SEARCHES):
+        return 2 * SEARCHING, max(1, rows // 20)
+    return tolerance(metric), rows // 100
 
 
 def tolerance(metric: str, *, exact: bool = False) -> float:

@@ -20,7 +20,7 @@ from viewsweep.leaderboard.attest import attest
 from viewsweep.leaderboard.scene_table import pack
 from viewsweep.leaderboard.strict_json import load_entry
 from viewsweep.leaderboard.submit import Written
-from viewsweep.leaderboard.tolerances import difference, tolerance
+from viewsweep.leaderboard.tolerances import difference, rows_that_may_differ, tolerance
 from viewsweep.leaderboard.verify import Verification, verify
 from viewsweep.scenes.errors import UserError
 
@@ -123,7 +123,7 @@ def test_an_archive_that_is_not_the_entrys_is_refused(submitted: Written, tmp_pa
     other.write_bytes(submitted.archive.read_bytes()[:-512])
     with pytest.raises(UserError, match="sha256"):
         verify(submitted.entry, scenes=other)
-    with pytest.raises(UserError, match="no such archive or folder.* ask its authors"):
+    with pytest.raises(UserError, match=r"no such archive or folder.* ask its authors"):
         verify(submitted.entry, scenes=tmp_path / "nothing.tar")
 
 
@@ -137,6 +137,8 @@ def test_tolerances_lie_far_below_one_per_cent() -> None:
     for metric in ("fid[tabletop]", "kid[tabletop]", "warp_psnr@15", "tsed", "holdout_psnr", "rotation_error_deg"):
         assert 0 < tolerance(metric) <= 0.005
         assert tolerance(metric, exact=True) == 0.0
+    assert rows_that_may_differ("nfs", 99) == (tolerance("nfs"), 0)
+    assert rows_that_may_differ("tsed", 100, exact=True) == (0.0, 0)
     assert difference(100.0, 101.0) == pytest.approx(1 / 101)
     assert difference(-0.01, 0.01) == 2.0
     assert difference(None, None) == 0.0
