@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ...reports.tables import Column
@@ -66,7 +66,7 @@ def json_of(tables: Iterable[Table], meanings: Mapping[str, Meaning]) -> str:
     )
 
 
-def data_json(board: Board, tables: Mapping[str, list[Table]], meanings: Mapping[str, Meaning]) -> str:
+def data_json(board: Board, tables: Mapping[str, Sequence[Table]], meanings: Mapping[str, Meaning]) -> str:
     """The whole board in one file."""
     return _dump(
         {

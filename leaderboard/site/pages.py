@@ -31,6 +31,9 @@ EARLY_SCRIPT = 'document.documentElement.classList.add("js")'
 FIRST_LOOK = 2
 """Columns of each family that a table shows before the reader chooses."""
 RECENT = 8
+OPPONENTS = 3
+MANY_ROWS = 60
+"""From here on a table has columns of one width, so that rows out of sight need no layout."""
 MOST_FAILURES = 50
 MEBI = 1 << 20
 
@@ -69,6 +72,16 @@ class Site:
             for table in self.tables[protocol]:
                 for row in table.rows:
                     found.setdefault(row.name, []).append((table, row))
+        return found
+
+    @cached_property
+    def worth_seeing(self) -> dict[str, list[str]]:
+        """The first few methods of each table, by its hash: the ceiling, then those that compete."""
+        found = {}
+        for table in (table for tables in self.tables.values() for table in tables):
+            rows = [row for row in table.rows if row.state.status == "active" and row.role != "cheat"]
+            rows.sort(key=lambda row: (row.role != "ceiling", row.name))
+            found[table.hash] = [row.name for row in rows[: OPPONENTS + 1]]
         return found
 
     @property
@@ -193,16 +206,15 @@ def _method(site: Site, name: str) -> dict[str, Any]:
         "role": site.board.role(name),
         "facts": _card_facts(card) if card else [],
         "entries": [_entry(table, row) for table, row in entries],
-        "others": {table.protocol: _opponents(table, name) for table, _ in entries},
+        "others": {table.protocol: _opponents(site, table, name) for table, _ in entries},
         "reported": [(key, numbers) for key, numbers in sorted(site.board.reported.items()) if numbers.name == name],
         "state": card.lifecycle if card else None,
     }
 
 
-def _opponents(table: Table, name: str) -> list[str]:
+def _opponents(site: Site, table: Table, name: str) -> list[str]:
     """Up to three others worth seeing beside a method: the ceiling, then competitors of its protocol."""
-    others = [row for row in table.rows if row.name != name and row.state.status == "active" and row.role != "cheat"]
-    return [row.name for row in sorted(others, key=lambda row: (row.role != "ceiling", row.name))][:3]
+    return [other for other in site.worth_seeing[table.hash] if other != name][:OPPONENTS]
 
 
 def _card_facts(card: MethodCard) -> list[tuple[str, str]]:
@@ -393,5 +405,6 @@ def _templates() -> jinja2.Environment:
         "seconds": _seconds,
         "duration": format_duration,
         "nothing": NOTHING,
+        "many_rows": MANY_ROWS,
     }
     return environment

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations
 
 from markupsafe import Markup
@@ -67,7 +68,7 @@ def axes_of(table: Table) -> list[Axis]:
             continue
         place = table.place(column.definition.id)
         title = f"{column.definition.title}{f' ({column.unit})' if column.unit else ''}"
-        found.append(Axis(key, title, column.definition.higher_is_better, lambda row, at=place: row.cells[at].value))
+        found.append(Axis(key, title, column.definition.higher_is_better, partial(_value_at, place)))
     found.append(Axis("Cost", "seconds a view", False, lambda row: row.entry.cost.seconds_per_view, True))
     return found
 
@@ -105,6 +106,10 @@ def panels(table: Table, root: str) -> list[tuple[str, Markup]]:
         for across, up in combinations(axes, 2)
         if any(_point(row, (across, up)) is not None for row in competing)
     ]
+
+
+def _value_at(place: int, row: Row) -> float | None:
+    return row.cells[place].value
 
 
 def _point(row: Row, axes: Sequence[Axis]) -> tuple[float, ...] | None:

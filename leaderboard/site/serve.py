@@ -22,7 +22,7 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
         self.send_header("X-Content-Type-Options", "nosniff")
         super().end_headers()
 
-    def list_directory(self, path: object) -> None:  # type: ignore[override]  # no listings
+    def list_directory(self, path: object) -> None:
         self.send_error(404, "There is no such page")
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the standard library's name

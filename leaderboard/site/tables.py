@@ -41,7 +41,8 @@ class Cell:
     """What stands at a crossing; without a `value`, `text` is a dash and `reason` says why.
 
     Args:
-        rank: "1", or a range such as "1-3" (with an en dash) that the intervals leave open; empty where nothing is ranked.
+        rank: "1", or the range that the intervals leave open, such as "1-3" with an en dash; empty where nothing
+            is ranked.
         best: surely better than every other ranked method.
         leads: no ranked method is surely better.
     """

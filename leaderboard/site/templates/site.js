@@ -5,7 +5,7 @@
   const MOST = 4;
   const $ = (selector, from = document) => from.querySelector(selector);
   const $$ = (selector, from = document) => [...from.querySelectorAll(selector)];
-  const form = $("#controls"), status = $("#status"), sheet = $("#columns .sheet"), compare = $("#compare");
+  const form = $("#controls"), status = $("#status"), sheet = $("#columns .families-sheet"), compare = $("#compare");
   const collator = new Intl.Collator("en", { numeric: true });
   const style = new CSSStyleSheet();
   document.adoptedStyleSheets = [...document.adoptedStyleSheets, style];
@@ -248,7 +248,7 @@
   }
   if (sheet) {
     columnSheet();
-    const details = sheet.parentElement;
+    const details = $("#columns");
     document.addEventListener("click", (event) => { if (details.open && !details.contains(event.target)) details.open = false; });
     details.addEventListener("keydown", (event) => { if (event.key === "Escape") { details.open = false; $("summary", details).focus(); } });
   }

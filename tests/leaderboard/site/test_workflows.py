@@ -36,7 +36,7 @@ def test_actions_are_pinned_by_commit(path: Path) -> None:
 def test_they_read_only_hold_no_secret_and_end(path: Path) -> None:
     flow = loaded(path)
     assert flow["permissions"] == {"contents": "read"}
-    assert "secrets" not in path.read_text(encoding="utf-8")
+    assert "secrets." not in path.read_text(encoding="utf-8")
     assert all("timeout-minutes" in job for job in flow["jobs"].values())
 
 
