@@ -107,13 +107,12 @@ def validate(
 ) -> None:
     """Find all that is wrong with files of a leaderboard; exit 3 where there is an error."""
     apply_offline(offline)
-    from ..leaderboard.faults import annotations as annotated
-    from ..leaderboard.faults import exit_code, faults_json, render
+    from ..leaderboard.faults import annotate, exit_code, faults_json, render
     from ..leaderboard.validate import validate as validate_files
 
     faults = validate_files(path, previous=previous)
     if as_json:
         print_json(faults_json(faults, str(path)))
     else:
-        typer.echo((annotated if annotations else render)(faults, str(path)))
+        typer.echo((annotate if annotations else render)(faults, str(path)))
     raise typer.Exit(exit_code(faults))

@@ -7,6 +7,7 @@ unpacked before every member was looked at, and where a file goes follows from i
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import tarfile
 import tempfile
@@ -20,7 +21,7 @@ from safetensors import SafetensorError, safe_open
 
 from ..scenes.errors import UserError, WriteFailed
 from ..scenes.files import make_folder
-from .archive_members import SCENE_FILE, Damaged, Limits, Member, find_members
+from .archive_members import SCENE_FILE, Damaged, Limits, Member, Readable, find_members
 from .entry import Archive
 from .faults import Fault, as_error
 
@@ -117,7 +118,7 @@ def open_archive(
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[IO[bytes]]:
+def _opened(path: Path) -> Iterator[io.BufferedReader]:
     try:
         if path.is_symlink() or not path.is_file():
             raise UserError(f"{path}: there is no such file, or it is a link or a folder.")
@@ -129,7 +130,7 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
 
 
 def _members(
-    path: Path, file: IO[bytes], expected_sha256: str | None, limits: Limits
+    path: Path, file: io.BufferedReader, expected_sha256: str | None, limits: Limits
 ) -> tuple[list[Member], list[Fault]]:
     size = os.fstat(file.fileno()).st_size
     if size > limits.archive_bytes:
@@ -162,7 +163,7 @@ def _unpack(file: IO[bytes], member: Member, folder: Path) -> None:
         raise Damaged(f"{target.name} is no scene file") from error
 
 
-def _read(content: IO[bytes], member: Member, size: int) -> bytes:
+def _read(content: Readable, member: Member, size: int) -> bytes:
     try:
         return content.read(size)
     except OSError:

@@ -6,7 +6,6 @@ sparse files and read names of any length. Of a zip the table of contents is bou
 
 from __future__ import annotations
 
-import io
 import re
 import stat
 import tarfile
@@ -15,11 +14,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 
 from .faults import Fault, shown
 
-__all__ = ["SCENE_FILE", "Damaged", "Limits", "Member", "find_members"]
+__all__ = ["SCENE_FILE", "Damaged", "Limits", "Member", "Readable", "find_members"]
 
 SCENE_FILE = re.compile(r"([0-9]{5,9})\.safetensors", re.ASCII)
 
@@ -94,7 +93,7 @@ class Member:
     archive: zipfile.ZipFile | None = None
 
     @contextmanager
-    def open(self, file: IO[bytes]) -> Iterator[IO[bytes]]:
+    def open(self, file: IO[bytes]) -> Iterator[Readable]:
         """The content; never more than the archive holds.
 
         Raises:
@@ -111,14 +110,20 @@ class Member:
             raise Damaged(f"{self.index:05d}.safetensors cannot be read ({error})") from error
 
 
-class _Slice(io.RawIOBase):
+class Readable(Protocol):
+    """The content of a member, from its beginning."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+
+class _Slice:
     """The next `size` bytes of a file."""
 
     def __init__(self, file: IO[bytes], size: int) -> None:
         self._file, self._left = file, size
 
-    def read(self, size: int = -1) -> bytes:
-        data = self._file.read(self._left if size < 0 else min(size, self._left))
+    def read(self, size: int, /) -> bytes:
+        data = self._file.read(min(size, self._left))
         self._left -= len(data)
         return data
 
@@ -164,7 +169,7 @@ def _what(name: str) -> str:
 
 def _numbers(path: Path, found: list[Member]) -> list[Fault]:
     seen: set[int] = set()
-    twice = set()
+    twice: set[int] = set()
     for member in found:
         if member.index >= 0:
             (twice if member.index in seen else seen).add(member.index)
@@ -280,7 +285,7 @@ def _zip_contents(file: IO[bytes], size: int) -> tuple[int, int] | None:
 
 def _wrong_zip_member(header: zipfile.ZipInfo, limits: Limits) -> str | None:
     kind = stat.S_IFMT(header.external_attr >> 16)
-    if header.is_dir():
+    if header.orig_filename.endswith("/"):
         return "the member is a folder"
     if kind not in (0, stat.S_IFREG):
         return "the member is a symbolic link" if kind == stat.S_IFLNK else "the member is no plain file"

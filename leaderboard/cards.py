@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import yaml
 from pydantic import ValidationError
@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from ..benchmark.strict_yaml import StrictModel, load_strict
 from ..scenes.errors import UserError
 from .card import MethodCard, Reported
-from .faults import Fault, as_error, shown
+from .faults import Fault, as_error
 from .migrations import CARD_MIGRATIONS, Migrated
 from .model_faults import model_faults
 from .strict_json import read_bounded
@@ -65,23 +65,25 @@ def _read(path: Path, model: type[ModelT]) -> tuple[ModelT | None, list[Fault]]:
     data, faults = read_bounded(path, MAXIMUM_CARD)
     if data is None:
         return None, faults
-    content, faults = _plain(path, data)
-    if content is None:
+    faults = _look(path, data)
+    if faults:
         return None, faults
-    faults = value_faults(path, content)
-    made, further = _fit(path, content, model)
-    faults += further
+    try:
+        made = load_strict(path, model)
+    except UserError as error:
+        return _explain(path, data, model, error)
+    faults = value_faults(path, made.model_dump(mode="json"))
     return (None if any(fault.severity == "error" for fault in faults) else made), faults
 
 
-def _plain(path: Path, data: bytes) -> tuple[Any, list[Fault]]:
-    """The document as plain values, after a look at everything YAML has beyond them."""
+def _look(path: Path, data: bytes) -> list[Fault]:
+    """What is wrong with the text, and everything YAML has beyond plain values."""
     if data.startswith(b"\xef\xbb\xbf"):
-        return None, [Fault.error(path, "", "begins with a byte order mark", "save it as UTF-8 without one")]
+        return [Fault.error(path, "", "begins with a byte order mark", "save it as UTF-8 without one")]
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
-        return None, [Fault.error(path, "", f"not UTF-8 (byte {error.start})", "save it as UTF-8")]
+        return [Fault.error(path, "", f"not UTF-8 (byte {error.start})", "save it as UTF-8")]
     # comments never reach a page, but people who review the file read them
     faults = [
         Fault.error(f"{path}:{number}", "", fault.message, fault.hint)
@@ -90,23 +92,19 @@ def _plain(path: Path, data: bytes) -> tuple[Any, list[Fault]]:
         if fault.severity == "error" and "mark-up" not in fault.message
     ]
     try:
-        faults += _events(path, text)
-        return (None, faults) if faults else (yaml.safe_load(text), [])
+        return faults + _events(path, text)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f"{path}:{mark.line + 1 if mark else 1}"
-        return None, [
-            *faults,
-            Fault.error(place, "", f"not YAML ({error.problem or error.context})", "mend the syntax"),
-        ]
+        said = f"not YAML ({error.problem or error.context})"
+        return [*faults, Fault.error(place, "", said, "mend the syntax")]
     except yaml.YAMLError:
-        return None, faults or [Fault.error(path, "", "holds characters YAML does not allow", "delete them")]
-    except (ValueError, RecursionError, TypeError) as error:  # month 13, an integer of a million digits, a list as key
-        return None, [*faults, Fault.error(path, "", f"not plain YAML ({shown(str(error))})", "mend the value")]
+        return faults or [Fault.error(path, "", "holds characters YAML does not allow", "delete them")]
 
 
 def _events(path: Path, text: str) -> list[Fault]:
-    found, depth = [], 0
+    found: list[Fault] = []
+    depth = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         place = f"{path}:{event.start_mark.line + 1}" if event.start_mark else str(path)
         if isinstance(event, yaml.CollectionStartEvent):
@@ -123,18 +121,22 @@ def _events(path: Path, text: str) -> list[Fault]:
     return found
 
 
-def _fit(path: Path, content: Any, model: type[ModelT]) -> tuple[ModelT | None, list[Fault]]:
+def _explain(path: Path, data: bytes, model: type[ModelT], error: UserError) -> tuple[ModelT | None, list[Fault]]:
+    """Why the file does not fit the model, unless it is of an older schema and fits once it was brought forward."""
+    faults = [_from_line(path, line) for line in str(error).splitlines()]
+    try:
+        content = yaml.safe_load(data)
+    except (yaml.YAMLError, ValueError, RecursionError, TypeError):  # a list as key, an integer of a million digits
+        return None, faults
     migrated = CARD_MIGRATIONS.migrate(content, str(path))
     if not isinstance(migrated, Migrated):
         return None, [migrated]
-    try:
-        if migrated.found == CARD_MIGRATIONS.current:
-            return load_strict(path, model), []  # which knows the lines
-        return model.model_validate(migrated.content), []
-    except ValidationError as error:
-        return None, model_faults(error, str(path), model)
-    except UserError as error:
-        return None, [_from_line(path, line) for line in str(error).splitlines()]
+    if migrated.found < CARD_MIGRATIONS.current:
+        try:
+            return model.model_validate(migrated.content), value_faults(path, content)
+        except ValidationError as wrong:
+            faults = model_faults(wrong, str(path), model)
+    return None, [*value_faults(path, content), *faults]
 
 
 def _from_line(path: Path, line: str) -> Fault:
@@ -147,4 +149,9 @@ def _from_line(path: Path, line: str) -> Fault:
     if message.endswith(", not None."):
         return Fault.error(place, key, "empty", "fill it in")
     message, _, hint = message.rstrip(".").partition(". " if message.startswith("unknown key") else "; ")
-    return Fault.error(place, key, message, hint[:1].lower() + hint[1:].rstrip("?") or "see docs/submit.md and the schema in leaderboard/schema")
+    return Fault.error(
+        place,
+        key,
+        message,
+        hint[:1].lower() + hint[1:].rstrip("?") or "see docs/submit.md and the schema in leaderboard/schema",
+    )

@@ -87,7 +87,7 @@ def find_protocol(name: str, board: Path | None) -> Protocol:
     if own is None or not own.is_file() or own.is_symlink():
         hint = "A protocol of your own belongs to the board, as protocols/<name>.yaml."
         raise UnknownName("protocol", name, protocol_names(), hint=hint)
-    protocol = load_strict(own, Protocol)
+    protocol = _own(own, own.stat().st_mtime_ns, own.stat().st_size)
     if protocol.name != name:
         raise UserError(f"{own}: the protocol in it is named {protocol.name}.")
     return protocol
@@ -96,6 +96,12 @@ def find_protocol(name: str, board: Path | None) -> Protocol:
 @lru_cache(maxsize=32)
 def _shipped(name: str) -> Protocol:
     return load_protocol(name)
+
+
+@lru_cache(maxsize=32)
+def _own(path: Path, changed: int, size: int) -> Protocol:
+    """Read once for all entries of a board; `changed` and `size` tell when it is another file."""
+    return load_strict(path, Protocol)
 
 
 def expectation(protocol: Protocol) -> Expectation:

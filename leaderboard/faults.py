@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from ..scenes.errors import UserError
 
-__all__ = ["Fault", "Severity", "annotations", "as_error", "exit_code", "faults_json", "render", "shown", "verdict"]
+__all__ = ["Fault", "Severity", "annotate", "as_error", "exit_code", "faults_json", "render", "shown", "verdict"]
 
 Severity = Literal["error", "warning"]
 
@@ -100,7 +100,7 @@ def faults_json(faults: Sequence[Fault], checked: str) -> dict[str, Any]:
     }
 
 
-def annotations(faults: Sequence[Fault], checked: str) -> str:
+def annotate(faults: Sequence[Fault], checked: str) -> str:
     """Lines that GitHub shows beside the changed files of a pull request, then the verdict."""
     lines = []
     for fault in _in_order(faults):

@@ -67,7 +67,9 @@ class Migrations:
     def migrate(self, content: Any, path: str) -> Migrated | Fault:
         """`content` in the present schema, or why it cannot be brought there."""
         if not isinstance(content, dict):
-            return Fault.error(path, "", f"an {self.kind} is an object with keys", "see the schema")
+            return Fault.error(
+                path, "", "it holds no keys and values", f"see the schema of {self.kind} in leaderboard/schema"
+            )
         found = content.get("schema_version")
         key = "schema_version"
         if type(found) is not int or found < 1:

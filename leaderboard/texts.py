@@ -55,6 +55,12 @@ def text_faults(path: object, key: str, text: str) -> Iterator[Fault]:
         hint = f"shorten it to at most {LONGEST_TEXT} characters"
         yield Fault.error(path, key, f"a text of {len(text)} characters", hint)
         return
+    if found := MARKUP.search(text):
+        near = shown(text[found.start() : found.start() + 30])
+        hint = "write plain text; put blanks around a `<` that means less"
+        yield Fault.error(path, key, f"holds mark-up ({near})", hint)
+    if text.isascii() and text.isprintable():
+        return
     for letter in text:
         kind = unicodedata.category(letter)
         if kind in KINDS and letter not in "\n\t":
@@ -64,10 +70,6 @@ def text_faults(path: object, key: str, text: str) -> Iterator[Fault]:
             break
     if _piled(text):
         yield Fault.error(path, key, f"more than {MOST_MARKS} combining marks on one letter", "delete them")
-    if found := MARKUP.search(text):
-        near = shown(text[found.start() : found.start() + 30])
-        hint = "write plain text; put blanks around a `<` that means less"
-        yield Fault.error(path, key, f"holds mark-up ({near})", hint)
     for word in re.findall(r"[^\W\d_]+", text):
         scripts = _scripts(word)
         if len(scripts) > 1:

@@ -88,7 +88,7 @@ def test_public_names() -> None:
 
 def test_verbs_come_in_the_order_of_the_work() -> None:
     verbs = ["doctor", "list", "show", "fetch", "prepare", "train", "convert", "check-method", "import", "sample"]
-    verbs += ["evaluate", "run", "status", "report", "export", "selfcheck", "submit", "verify"]
+    verbs += ["evaluate", "run", "status", "report", "export", "selfcheck", "submit", "validate", "verify"]
     text = call("--help").output
     assert [word for word in re.findall(r"^\W*([\w-]+)", text, re.MULTILINE) if word in verbs] == verbs
 

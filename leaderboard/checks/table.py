@@ -90,9 +90,9 @@ def _read(path: Path, data: bytes, record: PerScene) -> tuple[SceneTable | None,
         if head.num_rows > MAXIMUM_ROWS or unpacked > (head.num_rows + 1000) * BYTES_OF_ROW:
             message = f"{head.num_rows} rows that unpack to {unpacked} bytes"
             return None, [*faults, Fault.error(path, "", message, "a table of scenes is smaller")]
-        found = {field.name: str(getattr(field.type, "value_type", field.type)) for field in file.schema_arrow}
-        if found != TYPES or len(file.schema_arrow) != len(TYPES):
-            message = f"its columns are {', '.join(f'{shown(name)} {kind}' for name, kind in list(found.items())[:12])}"
+        types = {field.name: str(getattr(field.type, "value_type", field.type)) for field in file.schema_arrow}
+        if types != TYPES or len(file.schema_arrow) != len(TYPES):
+            message = f"its columns are {', '.join(f'{shown(name)} {kind}' for name, kind in list(types.items())[:12])}"
             hint = f"they must be {', '.join(f'{name} {kind}' for name, kind in TYPES.items())}"
             return None, [*faults, Fault.error(path, "columns", message, hint)]
         table = file.read()
@@ -100,11 +100,25 @@ def _read(path: Path, data: bytes, record: PerScene) -> tuple[SceneTable | None,
         return None, [*faults, Fault.error(path, "columns", f"values are missing in {', '.join(holes)}", ANEW)]
     methods, _ = _names(table.column("method"))
     metrics, metric = _names(table.column("metric"))
-    whole: dict[str, Whole] = {
-        name: table.column(name).to_numpy().astype(np.int64) for name in ("index", "seed", "label", "view")
-    }
-    real: dict[str, Real] = {name: table.column(name).to_numpy().astype(np.float64) for name in ("yaw_deg", "value")}
-    return SceneTable(methods=methods, metrics=metrics, metric=metric, **whole, **real), faults
+
+    def whole(name: str) -> Whole:
+        return np.asarray(table.column(name).to_numpy(), dtype=np.int64)
+
+    def real(name: str) -> Real:
+        return np.asarray(table.column(name).to_numpy(), dtype=np.float64)
+
+    found = SceneTable(
+        methods,
+        metrics,
+        metric,
+        index=whole("index"),
+        seed=whole("seed"),
+        label=whole("label"),
+        view=whole("view"),
+        yaw_deg=real("yaw_deg"),
+        value=real("value"),
+    )
+    return found, faults
 
 
 def _names(column: Any) -> tuple[list[str], Whole]:

@@ -1,17 +1,17 @@
 """What the files in ``broken/`` do to a valid board.
 
-    about      a sentence: who would do this, and why it must not pass
-    check      what is validated, below the board; the board itself where it is not said
-    edit       list of {file, set: {dotted.key: value}, delete: [dotted.key]}, of JSON and YAML
-    replace    list of {file, text, by}: the first place where the file has this text
-    write      list of {file, text} or {file, hex}
-    copy       list of {file, to}
-    remove     list of files
-    link       list of {file, to}
-    table      list of {file, seal, change: [{where, set}], drop: [where], again: [where]}: rows of a table; with
-               `seal` the entry beside it is told the new hash
-    archive    {kind: tar or zip, members: [{name, kind, to, size}]}: becomes scenes.tar or scenes.zip
-    faults     every error that has to be found: {path, key, says}
+about      a sentence: who would do this, and why it must not pass
+check      what is validated, below the board; the board itself where it is not said
+edit       list of {file, set: {dotted.key: value}, delete: [dotted.key]}, of JSON and YAML
+replace    list of {file, text, by}: the first place where the file has this text
+write      list of {file, text} or {file, hex}
+copy       list of {file, to}
+remove     list of files
+link       list of {file, to}
+table      list of {file, seal, change: [{where, set}], drop: [where], again: [where]}: rows of a table; with
+           `seal` the entry beside it is told the new hash
+archive    {kind: tar or zip, members: [{name, kind, to, size}]}: becomes scenes.tar or scenes.zip
+faults     every error that has to be found: {path, key, says}
 """
 
 from __future__ import annotations
