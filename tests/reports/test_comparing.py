@@ -16,7 +16,7 @@ def test_competing_methods_are_compared_unless_others_are_named(wide: Path, pris
     assert [method.name for method in sides(run)] == ["dfm-small", "gan-small", "ivid-small"]
     assert [method.name for method in sides(run, ["noise", "gan-small"])] == ["noise", "gan-small"]
     assert len(sides(read_run(pristine))) == 4  # nobody else competes with ivid-small there
-    with pytest.raises(UnknownName, match="no method named 'gan-smal'. Did you mean gan-small"):
+    with pytest.raises(UnknownName, match=r"no method named 'gan-smal'. Did you mean gan-small"):
         sides(run, ["gan-smal", "noise"])
     with pytest.raises(UserError, match="There is one method, noise"):
         sides(run, ["noise"])

@@ -1,0 +1,166 @@
+"""Tables, plots and turntables as files: readable by others, and nothing in them but what the report says."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import shutil
+import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from viewsweep.reports.exporting import export_plots, export_tables, export_turntable, formats_of
+from viewsweep.reports.plain_tables import PlainTable, plain_tables, to_csv, to_latex, to_markdown
+from viewsweep.reports.plots import plots
+from viewsweep.reports.rundir import read_run
+from viewsweep.reports.tables import summarise
+from viewsweep.scenes.errors import UnknownName, UserError
+from viewsweep.scenes.scene import load_scene, save_scene
+
+HOSTILE = PlainTable(
+    "hostile",
+    "50 % & more_of {it}",
+    ("Method", "Value [95 %]"),
+    (("=cmd|' /C calc'!A0", "1 [0, 2]"), ("a|b\nc", None), ("<script>", -1.5)),
+    frozenset({(0, 1)}),
+)
+
+
+def test_csv_holds_every_number_in_full(wide: Path, tmp_path: Path) -> None:
+    run = read_run(wide)
+    [path] = export_tables(run, tmp_path / "a.csv", "csv", ["results-consistency"])
+    rows = list(csv.DictReader(io.StringIO(path.read_text())))
+    assert [row["method"] for row in rows] == [method.name for method in run.methods]
+    for row, method in zip(rows, run.methods, strict=True):
+        outcome = method.outcome("warp_psnr")
+        assert float(row["warp_psnr"]) == outcome.value
+        assert float(row["warp_psnr low"]) == outcome.low
+        assert row["role"] == method.role
+        assert "sed" in row  # hidden columns as well
+
+
+def test_all_tables_come_as_a_folder(wide: Path, tmp_path: Path) -> None:
+    run = read_run(wide)
+    for kind, ending in (("csv", ".csv"), ("latex", ".tex"), ("markdown", ".md")):
+        written = export_tables(run, tmp_path / kind, kind)
+        assert {path.suffix for path in written} == {ending}
+        names = {path.stem for path in written}
+        assert {"results-pictures", "differences", "standings", "best-and-worst-scenes", "time-and-memory"} <= names
+        assert "failures" not in names  # an empty table is none
+        before = [path.read_bytes() for path in written]
+        assert [path.read_bytes() for path in export_tables(run, tmp_path / kind, kind)] == before
+
+
+def test_the_sure_winner_is_bold(wide: Path) -> None:
+    run = read_run(wide)
+    table = next(table for table in plain_tables(run) if table.name == "results-consistency")
+    best = {own.definition.id for own, cell in _best_cells(run)}
+    assert "warp_zncc" in best
+    assert len(table.bold) == sum(own.family == "Consistency" and own.headline for own, _ in _best_cells(run))
+    assert f"**{table.rows[min(table.bold)[0]][min(table.bold)[1]]}**".replace("[", r"\[").replace("]", r"\]") in (
+        to_markdown(table)
+    )
+    assert to_latex(table).count(r"\textbf{") == len(table.bold)
+
+
+def _best_cells(run):  # type: ignore[no-untyped-def]  # pairs of columns and cells
+    summary = summarise(run)
+    rows = [row for group in summary.groups for row in group.rows]
+    return [(own, row.cells[k]) for k, own in enumerate(summary.columns) for row in rows if row.cells[k].best]
+
+
+def test_texts_stay_texts_in_every_format() -> None:
+    rows = list(csv.reader(io.StringIO(to_csv(HOSTILE))))
+    assert rows[1] == ["'=cmd|' /C calc'!A0", "1 [0, 2]"]
+    assert rows[2] == ["a|b\nc", ""]
+    assert rows[3] == ["<script>", "-1.5"]  # a number is none
+    latex = to_latex(HOSTILE)
+    assert r"50 \% \& more\_of \{it\}" in latex
+    assert r"\textless{}script\textgreater{}" in latex
+    assert latex.count(r"\\") == 4
+    markdown = to_markdown(HOSTILE)
+    assert len(markdown.splitlines()) == 5
+    assert r"a\|b c" in markdown
+    assert r"\<script\>" in markdown
+    assert all(len(re.findall(r"(?<!\\)\|", line)) == 3 for line in markdown.splitlines())
+
+
+def test_every_plot_is_an_svg_of_its_own(wide: Path, tmp_path: Path) -> None:
+    run = read_run(wide)
+    written = export_plots(run, tmp_path / "plots")
+    names = {path.stem for path in written}
+    assert {"angles-warp-psnr", "azimuth-warp-psnr", "azimuth-kid-bins-tabletop", "scenes-warp-psnr"} <= names
+    assert "tradeoff-quality-consistency" in names
+    assert len(names) == len(written)
+    for path in written:
+        root = ElementTree.fromstring(path.read_text())
+        assert root.tag == "{http://www.w3.org/2000/svg}svg"
+        assert float(root.attrib["width"]) > 100
+        text = path.read_text()
+        assert "var(--panel)" in text
+        assert "--panel: #ffffff" in text  # a palette of its own
+        assert "http" not in text.replace("http://www.w3.org/2000/svg", "")
+    assert len(plots(run)) == len(written)
+
+
+def test_one_thing_goes_into_a_file_and_several_into_a_folder(wide: Path, tmp_path: Path) -> None:
+    run = read_run(wide)
+    with pytest.raises(UserError, match="files do not fit into one"):
+        export_plots(run, tmp_path / "all.svg")
+    with pytest.raises(UserError, match="files do not fit into one"):
+        export_tables(run, tmp_path / "two.csv", "csv", ["differences", "standings"])
+    with pytest.raises(UnknownName, match=r"no table named 'result-pictures'. Did you mean results-pictures"):
+        export_tables(run, tmp_path / "a.csv", "csv", ["result-pictures"])
+    with pytest.raises(UnknownName, match="no kind of export"):
+        formats_of("report")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("layer", ["rgb", "depth", "normals", "warp"])
+def test_a_turntable_shows_the_methods_side_by_side(pristine: Path, tmp_path: Path, layer: str) -> None:
+    run = read_run(pristine)
+    out = tmp_path / "turn.webp"
+    assert export_turntable(run, out, methods=["oracle", "noise"], layer=layer) == ["oracle", "noise"]
+    with Image.open(out) as film:
+        assert film.size == (48, 24)
+        assert film.n_frames == 8
+        shown = np.asarray(film.convert("RGB"))[:, :24].astype(int)
+    if layer == "rgb":
+        scene = load_scene(pristine / "scenes/oracle/00000.safetensors")
+        assert scene.cameras is not None
+        first = int(scene.cameras.yaw.argmin())  # round the object, from one end to the other
+        assert np.abs(shown - scene.rgb[first].numpy().astype(int)).mean() < 12
+
+
+def test_a_turntable_says_what_is_missing(run_dir: Path, tmp_path: Path) -> None:
+    run = read_run(run_dir)
+    with pytest.raises(UserError, match="nobody has a file for scene 9"):
+        export_turntable(run, tmp_path / "a.webp", scene=9)
+    with pytest.raises(UserError, match="ivid-small: no file for scene 2"):
+        export_turntable(run, tmp_path / "a.webp", scene=2, methods=["ivid-small"])
+    with pytest.raises(UserError, match="choose one by the file's ending"):
+        export_turntable(run, tmp_path / "a.avi")
+    with pytest.raises(UnknownName, match=r"no layer named 'deph'. Did you mean depth"):
+        export_turntable(run, tmp_path / "a.webp", layer="deph")
+    path = run_dir / "scenes/oracle/00000.safetensors"
+    save_scene(path, replace(load_scene(path), depth=None))
+    with pytest.raises(UserError, match="oracle has no depth or no cameras, which normals takes"):
+        export_turntable(run, tmp_path / "a.webp", layer="normals")
+    assert list(tmp_path.glob("a.*")) == []
+
+
+def test_hostile_names_of_methods_stay_in_their_cells(run_dir: Path, tmp_path: Path) -> None:
+    results = json.loads((run_dir / "results.json").read_text())
+    evil = "=1+1|<b>&_\\"
+    results["methods"][evil] = results["methods"]["ivid-small"]
+    (run_dir / "results.json").write_text(json.dumps(results))
+    run = read_run(Path(shutil.copytree(run_dir, tmp_path / "copy")))
+    [path] = export_tables(run, tmp_path / "a.csv", "csv", ["results"])
+    assert f"'{evil}" in [row[0] for row in csv.reader(io.StringIO(path.read_text()))]
+    for plot in plots(run):
+        ElementTree.fromstring(plot.chart)
