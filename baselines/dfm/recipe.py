@@ -76,6 +76,7 @@ class Recipe:
 
 
 _PICTURE = {"patch": 2, "channels": [48, 96, 128], "layers": 1}
+_SLIM_PICTURE = {"patch": 2, "channels": [32, 64, 96], "layers": 1}
 _TINY_PICTURE = {"patch": 2, "channels": [16, 32], "layers": 1, "groups": 8}
 _TINY_FIELD = {"width": 16, "before": 1, "after": 1}
 _TINY: dict[str, Any] = {"objects": 20, "steps": 20, "batch": 4}
@@ -84,9 +85,9 @@ MOTION = Recipe("motion", {"size": 64, "network": _PICTURE}, drop=0.0, steps=4_5
 INVERSION = Recipe("inversion", {"size": 64, "latent": 128}, objects=0, steps=1_600, batch=8, generator="eg3d-small")
 SCENE = Recipe(
     "scene",
-    {"size": 64, "patch": 12, "samples": 20, "coarse": 16, "coarse_samples": 12, "network": _PICTURE},
+    {"size": 64, "patch": 12, "samples": 20, "coarse": 16, "coarse_samples": 12, "network": _SLIM_PICTURE},
     objects=4_000,
-    steps=4_000,
+    steps=3_600,
     batch=8,
 )
 
