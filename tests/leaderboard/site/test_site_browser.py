@@ -220,7 +220,8 @@ def test_an_address_that_makes_no_sense_does_no_harm(page: Page, site: Path, has
 def test_methods_stand_side_by_side(page: Page, site: Path) -> None:
     opened(page, site, hash_="compare=ivid-small,oracle,eg3d-small")
     heads = page.evaluate(
-        "[...document.querySelectorAll('#compare thead th')].map((cell) => (cell.querySelector('a') || cell).textContent)"
+        "[...document.querySelectorAll('#compare thead th')]"
+        ".map((cell) => (cell.querySelector('a') || cell).textContent)"
     )
     assert heads == ["Metric", "ivid-small", "oracle", "eg3d-small"]
     for name in ("pigan-small", "epigraf-small"):
