@@ -372,7 +372,8 @@ def processor_ms(page: Page) -> float:
 def test_a_long_table_keeps_its_columns_in_line(page: Page, long_site: Path) -> None:
     opened(page, long_site)
     script = """[...document.querySelectorAll("table.board tr:not(.group)")].slice(0, 20).map((row) =>
-        [...row.cells].filter((cell) => cell.offsetWidth).map((cell) => Math.round(cell.getBoundingClientRect().left)).join())"""
+        [...row.cells].filter((cell) => cell.offsetWidth)
+            .map((cell) => Math.round(cell.getBoundingClientRect().left)).join())"""
     assert len(set(page.evaluate(script))) == 1
     page.evaluate("document.querySelector('.scroll.tall').scrollTo(400, 3000)")
     page.evaluate("new Promise(done => setTimeout(done, 200))")
