@@ -33,7 +33,7 @@ class MethodRecord:
         protocol: hash of the protocol the scenes were drawn for.
         info: the generator's own description, or None while it has never been loaded.
         fingerprint: of its source and weights where that can be known without loading it.
-        sessions: one entry a call that drew scenes: device, batch size, scenes, seconds.
+        sessions: one entry a call that drew scenes: device, batch size, scenes, seconds, peak memory.
         failed: index of each scene that could not be drawn, and why.
         refused: those among them that broke a rule (depth, cameras, size ...), not the method.
     """
@@ -82,6 +82,11 @@ class MethodRecord:
     def seconds(self) -> float | None:
         """Time spent drawing, over all sessions; None when nothing was drawn."""
         return sum(session["seconds"] for session in self.sessions) if self.sessions else None
+
+    @property
+    def peak_memory_bytes(self) -> int | None:
+        """The most memory any session held at once; None where it was not recorded."""
+        return max((held for session in self.sessions if (held := session.get("peak_memory_bytes"))), default=None)
 
     def accept(self, info: dict[str, Any]) -> None:
         """Take `info` as the maker of these scenes.

@@ -56,6 +56,7 @@ BUILT_IN = {
     "eg3d-small": "viewsweep.baselines.gan.method:load_eg3d_small",
     "pigan-paper": "viewsweep.baselines.gan.method:load_pigan_paper",
     "eg3d-paper": "viewsweep.baselines.gan.method:load_eg3d_paper",
+    "dfm-motion-small": "viewsweep.baselines.dfm.method:load_motion_small",
     "epigraf-paper": "viewsweep.baselines.gan.method:load_epigraf_paper",
 }
 

@@ -22,6 +22,7 @@ from ..scenes.files import make_folder
 from ..scenes.generator import Generator, GeneratorInfo, Request
 from ..scenes.scene import Scene, load_scene, save_scene
 from .determinism import deterministic
+from .memory import PeakMemory
 from .method_record import MethodRecord, info_record
 from .progress import Progress
 from .protocol import Protocol
@@ -126,6 +127,7 @@ def sample_method(
         record.write(record_file)
         return result
     session: dict[str, Any] = {"device": device, "batch_size": batch_size, "scenes": 0, "seconds": 0.0}
+    memory = PeakMemory(device)
     record.sessions.append(session)
     record.write(record_file)
     progress.stage(f"sample {method.name}", len(missing))
@@ -152,6 +154,7 @@ def sample_method(
                     progress.say(f"{method.name}: {protocol.called(request.index)} failed: {scene.reason}")
                 progress.step()
             session["seconds"] = round(session["seconds"] + time.monotonic() - began, 3)
+            session["peak_memory_bytes"] = memory.measured()
             record.write(record_file)
     result.drawn, result.failed, result.refused = session["scenes"], dict(record.failed), list(record.refused)
     return result

@@ -192,7 +192,7 @@ class Work:
         if self._data is not None:
             record["data"] = str(self._data)
         record["methods"] = earlier.get("methods", {}) | {
-            method.name: {"info": None, "seconds": None}
+            method.name: {"info": None, "seconds": None, "peak_memory_bytes": None}
             for method in self.methods
             if method.name not in earlier.get("methods", {})
         }
@@ -209,6 +209,7 @@ class Work:
             described[name] = {
                 "info": None if made is None else made.info,
                 "seconds": None if made is None else made.seconds,
+                "peak_memory_bytes": None if made is None else made.peak_memory_bytes,
             }
         return described
 

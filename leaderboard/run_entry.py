@@ -163,6 +163,7 @@ def entry_of(
         "archive": archive,
         "cost": {
             "seconds": made.seconds,
+            "peak_memory_bytes": made.peak_memory_bytes,
             "views": _views(run.protocol, {lost["index"] for lost in scenes["failed"]}),
         },
         "environment": environment,

@@ -51,6 +51,7 @@ def test_run_leaves_everything_promised(tmp_path: Path, tiny: Protocol) -> None:
     assert list(record["methods"]) == ["oracle", "noise"]
     assert record["methods"]["oracle"]["info"]["name"] == "oracle"
     assert record["methods"]["oracle"]["seconds"] > 0
+    assert record["methods"]["oracle"]["peak_memory_bytes"] > 10 << 20
     assert record["command"] == "viewsweep run ..."
     assert record["environment"]["packages"]["torch"]
     assert outcome.report == run / "report.html"
