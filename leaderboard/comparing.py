@@ -78,8 +78,8 @@ def compare_tables(claimed: SceneTable, found: SceneTable, exact: bool) -> list[
 def _compare_rows(name: str, claimed: _Rows | None, found: _Rows | None, exact: bool) -> Comparison:
     what = f"table {name}"
     if claimed is None or found is None or not np.array_equal(claimed.keys, found.keys):
-        counts = [0 if side is None else len(side.values) for side in (claimed, found)]
-        return Comparison(what, "rows", *counts, 1.0, 0.0, False)
+        theirs, ours = (0 if side is None else len(side.values) for side in (claimed, found))
+        return Comparison(what, "rows", theirs, ours, 1.0, 0.0, False)
     allowed, off = rows_that_may_differ(name, len(found.values), exact=exact)
     gaps = np.array([difference(*pair) for pair in zip(claimed.values.tolist(), found.values.tolist(), strict=True)])
     worst = int(gaps.argmax())
