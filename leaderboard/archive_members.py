@@ -111,7 +111,7 @@ class Member:
 
 
 class Readable(Protocol):
-    """The content of a member, from its beginning."""
+    """The content of a member, read from its beginning on."""
 
     def read(self, size: int, /) -> bytes: ...
 
