@@ -23,6 +23,9 @@ LARGEST_TILE = 160
 """Pixels of a tile's longer side; larger pictures are shown reduced."""
 
 QUALITIES = (92, 82, 70, 55, 40)
+HOPELESS = 0.25
+"""Bytes a pixel below which pictures are not even tried without loss."""
+
 WIDEST_SHEET = 16383  # WebP's limit
 SMALLEST_TILE = 24
 PREFIX = "data:image/webp;base64,"
@@ -125,14 +128,20 @@ def _columns(count: int) -> int:
 
 
 def _encode(image: Image.Image, limit: int) -> tuple[bytes, bool]:
-    data = _webp(image, lossless=True)
-    if len(data) <= limit:
-        return data, True
-    for quality in QUALITIES:
-        data = _webp(image, quality=quality)
+    if limit >= HOPELESS * image.width * image.height:
+        data = _webp(image, lossless=True)
         if len(data) <= limit:
-            break
-    return data, False
+            return data, True
+    # the best quality that fits, by bisection: sizes fall along QUALITIES
+    held, first, last = b"", 0, len(QUALITIES) - 1  # `held` is the picture at `last`, once one has fitted
+    while first < last:
+        middle = (first + last) // 2
+        data = _webp(image, quality=QUALITIES[middle])
+        if len(data) <= limit:
+            held, last = data, middle
+        else:
+            first = middle + 1
+    return held or _webp(image, quality=QUALITIES[first]), False
 
 
 def _webp(image: Image.Image, **options: int) -> bytes:
