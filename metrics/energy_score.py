@@ -26,6 +26,7 @@ without self-pairs ("fair"): Ferro, "Fair scores for ensemble forecasts", QJRMS 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import combinations
 
@@ -109,4 +110,4 @@ def energy(samples: Sequence[Tensor], truth: Tensor, where: Tensor) -> float:
 
 def _distance(one: Tensor, other: Tensor) -> float:
     # sums of whole numbers are exact
-    return (int((one - other).square().sum(dtype=torch.int64)) / one.numel()) ** 0.5 / 255
+    return math.sqrt(int((one - other).square().sum(dtype=torch.int64)) / one.numel()) / 255

@@ -90,7 +90,7 @@ def flow_colours(flow: Floats, limit: float) -> Pictures:
 
     Where nothing is known it is transparent; where nothing moves, white.
     """
-    known = np.isfinite(flow).all(-1)
+    known = np.asarray(np.isfinite(flow).all(-1))
     x, y = (np.where(known, flow[..., axis], 0.0) for axis in (0, 1))
     hue = (np.arctan2(y, x) / (2 * math.pi)) % 1.0
     strength = np.clip(np.hypot(x, y) / limit, 0.0, 1.0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -125,7 +125,7 @@ def _layer(scenes: dict[str, Scene], layer: str) -> list[Pictures]:
     return found
 
 
-def _chosen(kind: str, names: Sequence[str], known: dict[str, object] | dict[str, str]) -> list[str]:
+def _chosen(kind: str, names: Sequence[str], known: Mapping[str, object]) -> list[str]:
     for name in names:
         if name not in known:
             raise UnknownName(kind, name, tuple(known))

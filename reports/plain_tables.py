@@ -61,7 +61,8 @@ def plain_tables(run: RunFiles) -> list[PlainTable]:
 
 def _results(title: str, table: Table, hidden: frozenset[str]) -> PlainTable:
     shown = [place for place, own in enumerate(table.columns) if own.definition.id not in hidden]
-    heads, rows, bold, exact = ["Method"], [], set(), []
+    heads, bold, exact = ["Method"], set(), []
+    rows: list[tuple[str, ...]] = []
     for place in shown:
         own = table.columns[place]
         heads.append(

@@ -7,7 +7,7 @@ the values as measured: whether two neighbours on it differ is for the intervals
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -42,7 +42,7 @@ class Axis:
     title: str
     unit: str
     higher_is_better: bool
-    values: dict[str, tuple[float, float | None, float | None]]
+    values: Mapping[str, tuple[float, float | None, float | None]]
     logarithmic: bool = False
 
     @property

@@ -59,8 +59,8 @@ class Recipe:
         patience: steps for which something must look wrong before training is stopped; nothing is held
             against it before as many have been taken.
         seed: of initial weights and all random numbers.
-        sharpness: what raw densities are multiplied by once training is over. A field learns through soft surfaces; more
-            opaque ones of the same shape give views that agree, and their depth is where the surface is. 1 = as trained.
+        sharpness: what raw densities are multiplied by once training is over. A field learns through soft surfaces;
+            more opaque ones of the same shape give views that agree, and depth where the surface is. 1 = as trained.
         start: a checkpoint to go on from with these settings (`--start`); None = from nothing.
     """
 
