@@ -19,11 +19,11 @@ the same answer scores 0, however good that is, and so does noise that varies ev
 diversity_unseen have no better end: how much there is to choose from depends on the data. A spread is 0 to 0.71 (two
 samples, one black, one white).
 
-When it misleads. Variety is not plausibility: noise on the unseen part alone has the highest contrast of all. No noise
-can win `energy_unseen` (see `energy_score`); read it beside that, `mode_coverage` and the best-of-K columns. A background
-that fills most of the unseen part and is easily guessed lowers diversity_unseen for everyone; the oracle that draws all
-that is possible, where there is one, shows what to expect. Sub-pixel differences of geometry show as spread on the
-edges of what is seen.
+When it misleads. Variety is not plausibility: noise on the unseen part alone has the highest contrast of all. No
+noise can win `energy_unseen` (see `energy_score`); read it beside that, `mode_coverage` and the best-of-K columns. A
+background that fills most of the unseen part and is easily guessed lowers diversity_unseen for everyone; the oracle
+that draws all that is possible, where there is one, shows what to expect. Sub-pixel differences of geometry show as
+spread on the edges of what is seen.
 
 With one sample there is no spread: nothing but `samples` and `seen_share` is measured.
 

@@ -62,7 +62,7 @@ def plain_tables(run: RunFiles) -> list[PlainTable]:
 def _results(title: str, table: Table, hidden: frozenset[str]) -> PlainTable:
     shown = [place for place, own in enumerate(table.columns) if own.definition.id not in hidden]
     heads, bold, exact = ["Method"], set(), []
-    rows: list[tuple[str, ...]] = []
+    rows: list[tuple[Value, ...]] = []
     for place in shown:
         own = table.columns[place]
         heads.append(
