@@ -26,6 +26,9 @@ from .result import Definition, MetricResult, Row
 
 __all__ = ["Pictures", "SetMetric"]
 
+FIRST = 16
+"""Values of a picture's features that order it among others."""
+
 OWN_SCENE = -1
 """Scene index of a picture that belongs to no sweep: each such picture is a unit of its own."""
 
@@ -178,10 +181,12 @@ class SetMetric(ViewsweepMetric):
             return Pictures(np.zeros((0, 0)), none, none, np.zeros(0))
         rows = self._gathered(kind).cpu().numpy().reshape(len(scene), -1)
         azimuth = self._gathered(f"{kind}_azimuth").cpu().numpy().astype(np.float64)
-        # ties within a scene are broken by content, for no one promises an order of updates
+        # within a scene by content, for no one promises an order of updates; by its first values before its bits, so
+        # that on a processor that rounds otherwise seeded draws take the same pictures
+        first = rows[:, :FIRST].tolist()
         digest = [hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in rows]
         last = np.nan_to_num(azimuth, nan=math.inf)
-        order = sorted(range(len(scene)), key=lambda row: (scene[row], digest[row], last[row]))
+        order = sorted(range(len(scene)), key=lambda row: (scene[row], first[row], digest[row], last[row]))
         scene = scene[order]
         fresh = np.concatenate([[True], (scene[1:] != scene[:-1]) | (scene[1:] == OWN_SCENE)])
         return Pictures(rows[order].astype(np.float64), np.cumsum(fresh) - 1, scene, azimuth[order])
