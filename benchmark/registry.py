@@ -56,7 +56,10 @@ BUILT_IN = {
     "eg3d-small": "viewsweep.baselines.gan.method:load_eg3d_small",
     "pigan-paper": "viewsweep.baselines.gan.method:load_pigan_paper",
     "eg3d-paper": "viewsweep.baselines.gan.method:load_eg3d_paper",
+    "dfm-small": "viewsweep.baselines.dfm.method:load_dfm_small",
+    "pixelnerf-small": "viewsweep.baselines.dfm.method:load_pixelnerf_small",
     "dfm-motion-small": "viewsweep.baselines.dfm.method:load_motion_small",
+    "dfm-inversion-small": "viewsweep.baselines.dfm.method:load_inversion_small",
     "epigraf-paper": "viewsweep.baselines.gan.method:load_epigraf_paper",
 }
 

@@ -25,6 +25,10 @@ MIB = 1 << 20
 def test_there_are_the_weights_the_readme_names() -> None:
     names = {str(path.relative_to(ROOT)) for path in FILES}
     assert names == {
+        "baselines/dfm/weights/dfm-inversion-small/problem.safetensors",
+        "baselines/dfm/weights/dfm-motion-small/problem.safetensors",
+        "baselines/dfm/weights/dfm-small/problem.safetensors",
+        "baselines/dfm/weights/pixelnerf-small/problem.safetensors",
         "baselines/gan/weights/eg3d-small/generator.safetensors",
         "baselines/gan/weights/pigan-small/generator.safetensors",
         "baselines/ivid/weights/small-upsampler/network/diffusion_pytorch_model.safetensors",
@@ -47,6 +51,10 @@ def test_weights_are_small() -> None:
         ("ivid/weights/small-upsampler", 1),
         ("gan/weights/eg3d-small", 1),
         ("gan/weights/pigan-small", 1),
+        ("dfm/weights/dfm-inversion-small", 1),
+        ("dfm/weights/dfm-motion-small", 1),
+        ("dfm/weights/dfm-small", 1),
+        ("dfm/weights/pixelnerf-small", 1),
     ],
 )
 def test_records_name_the_weights_by_hash(name: str, files: int) -> None:

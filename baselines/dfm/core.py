@@ -100,6 +100,10 @@ class InverseProblem(nn.Module, ABC):
         """Further terms of the loss by name, weighted; none by default."""
         return {}
 
+    def refined(self, signal: Tensors, context: Tensors, steps: int) -> Tensors:
+        """A sample brought nearer to what is given by `steps` gradient steps; as it is, unless a problem knows how."""
+        return signal
+
     def signal(self, context: Tensors, noisy: Tensor, time: Tensor, parameters: Tensors) -> Tensors:
         """`denoise`, for the deterministic twin with nothing to see: pure zeros at the last time."""
         if self.deterministic:

@@ -32,6 +32,7 @@ class Sampling:
         steps: denoising steps.
         guidance: 1 = the conditional estimate alone, above = away from the unconditional one.
         temperature: factor of the initial noise.
+        refine: gradient steps towards what is given once a signal is sampled, see `InverseProblem.refined`.
         threshold: share of an estimate's values that lie within its limits (dynamic thresholding, arXiv 2205.11487);
             1 = no thresholding.
 
@@ -43,10 +44,13 @@ class Sampling:
     guidance: float = 1.0
     temperature: float = 1.0
     threshold: float = 0.95
+    refine: int = 0
 
     def __post_init__(self) -> None:
         if not 1 <= self.steps <= STEPS:
             raise UserError(f"{self.steps} denoising steps; there must be at least 1 and at most {STEPS}.")
+        if self.refine < 0:
+            raise UserError(f"{self.refine} steps of refinement; there cannot be fewer than none.")
         if self.guidance < 0 or self.temperature < 0:
             raise UserError(f"guidance {self.guidance:g} and temperature {self.temperature:g} must not be negative.")
         if not 0 < self.threshold <= 1:
@@ -82,6 +86,7 @@ def sample(
     if problem.deterministic:
         blank, last = torch.zeros(len(seeds), *shape, device=device), torch.ones(len(seeds), device=device)
         signal = problem.denoise(context, blank, last, parameters)
+        signal = problem.refined(signal, context, how.refine)
         return Sampled(signal, problem.observe(signal, parameters))
     noise = [torch.randn(shape, generator=scene_generator(seed, "dfm.noise")) for seed in seeds]
     x = torch.stack(noise).to(device) * how.temperature
@@ -97,6 +102,9 @@ def sample(
             estimate = free + how.guidance * (estimate - free)
         estimate = _within(estimate, how.threshold)
         x = steps.step(estimate, step, x, eta=0.0).prev_sample
+    if how.refine:
+        signal = problem.refined(signal, context, how.refine)
+        estimate = problem.observe(signal, parameters).float()
     return Sampled(signal, estimate)
 
 

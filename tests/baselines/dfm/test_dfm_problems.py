@@ -17,9 +17,11 @@ from viewsweep.baselines.dfm.method import turned
 from viewsweep.baselines.dfm.motion import MotionProblem, warp
 from viewsweep.baselines.dfm.process import noised
 from viewsweep.baselines.dfm.recipe import RECIPES
+from viewsweep.baselines.dfm.sampling import Sampling
 from viewsweep.baselines.gan.base import Views
 from viewsweep.baselines.gan.method import load_shipped
 from viewsweep.scenes.cameras import Cameras
+from viewsweep.scenes.errors import UserError
 from viewsweep.scenes.tabletop import clips
 
 
@@ -212,6 +214,36 @@ def test_inversion_draws_what_its_generator_draws_and_leaves_it_alone() -> None:
     torch.stack(list(terms.values())).sum().backward()
     assert all(value.grad is None for value in generator.parameters())
     assert any(value.grad is not None and bool(value.grad.any()) for value in problem.parameters())
+
+
+def test_refinement_keeps_what_is_given_and_only_that() -> None:
+    method = load_shipped("eg3d-small")
+    pose = method.stored.viewpoint.pose(1, "cpu")[0]
+    mean, spread = latent_statistics(method.generator, pose, count=512)
+    problem = InversionProblem(64, latent=len(mean), network={"channels": [8, 8, 8, 8], "hidden": 16})
+    problem.mean.copy_(mean)
+    problem.spread.copy_(spread)
+    problem.invert(method.generator)
+    context = inversion_batches(method.generator, pose, 64)(2, torch.Generator().manual_seed(0)).context
+    units = torch.zeros(2, len(mean))
+    start = {"latent": mean.expand(2, -1), "units": units}
+
+    def error(signal: dict[str, Tensor]) -> Tensor:
+        seen = problem.observe(signal, context)
+        return ((seen - context["picture"]).square() * context["mask"]).mean((1, 2, 3))
+
+    with torch.no_grad():
+        nearer = problem.refined(start, context, 6)
+        assert bool((error(nearer) < 0.8 * error(start)).all())
+        assert torch.allclose(nearer["latent"], mean + nearer["units"] @ spread.T)
+        assert problem.refined(start, context, 0) is start
+        # the hidden half cannot matter, and neither can the other item of the batch
+        hidden = context | {"picture": context["picture"] + (1 - context["mask"])}
+        assert torch.equal(problem.refined(start, hidden, 2)["units"], problem.refined(start, context, 2)["units"])
+        alone = problem.refined({k: v[:1] for k, v in start.items()}, {k: v[:1] for k, v in context.items()}, 2)
+        assert torch.allclose(alone["units"], problem.refined(start, context, 2)["units"][:1], atol=1e-2)
+    with pytest.raises(UserError, match="fewer than none"):
+        Sampling(refine=-1)
 
 
 def test_latents_have_the_spread_that_was_measured() -> None:

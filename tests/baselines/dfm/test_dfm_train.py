@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -124,6 +125,26 @@ def test_seeds_make_samples_differ_and_the_twin_has_one_answer(trained: dict[str
         a, b = method.generate([request(size, 1), request(size, 2)])
         assert torch.equal(a.rgb, b.rgb) is same
         assert method.info().details["deterministic"] is same
+
+
+def test_the_twin_answers_each_question_once_and_never_with_another_ones_answer(trained: dict[str, Path]) -> None:
+    size = size_of("pixelnerf")
+    first = request(size, 1)
+    assert first.context is not None
+    other = replace(first, context=replace(first.context, rgb=255 - first.context.rgb))
+    wider = replace(first, cameras=sweep360(5, 0.2))
+    asked = [first, replace(first, seed=9, index=1), other, wider, first]
+    method = DFMScene(trained["pixelnerf"], how=HOW)
+    drawn = []
+    draw = method._scene
+    method._scene = lambda *args: drawn.append(1) or draw(*args)  # type: ignore[method-assign, func-returns-value]
+    scenes = list(method.generate(asked))
+    assert len(drawn) == 4
+    assert [scene.seed for scene in scenes] == [1, 9, 1, 1, 1]
+    assert torch.equal(scenes[0].rgb, scenes[1].rgb)
+    assert torch.equal(scenes[0].rgb, scenes[4].rgb)
+    assert not torch.equal(scenes[0].rgb, scenes[2].rgb)
+    assert (scenes[2].context, scenes[3].views) == (other.context, 5)
 
 
 def test_a_motion_is_played_in_equal_parts(trained: dict[str, Path]) -> None:
