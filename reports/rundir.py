@@ -22,6 +22,7 @@ from ..benchmark.roles import Role, in_order, role
 from ..benchmark.run_directory import RUN_SCHEMA
 from ..scenes.errors import UnreadableFile
 from ..scenes.scene import Scene, load_scene
+from ..scenes.tabletop import CLASSES
 from .numbers import NOTHING
 
 __all__ = ["Definition", "Failure", "Method", "Outcome", "RunFiles", "read_run"]
@@ -158,7 +159,8 @@ class RunFiles:
         """The class name of a label where some method or the protocol tells it, else "class 3"."""
         if label is None or label < 0:
             return None
-        for names in (self.resolved.get("classes"), *(method.info.get("classes") for method in self.methods)):
+        own = CLASSES if self.resolved.get("dataset") == "tabletop" else self.resolved.get("classes")
+        for names in (own, *(method.info.get("classes") for method in self.methods)):
             if isinstance(names, list | tuple) and label < len(names):
                 return str(names[label])
         return f"class {label}"

@@ -87,7 +87,7 @@ FAMILIES = {
             *("sample_feature_distance_unseen", "feature_distance_unseen_gain"),
             *("best_lpips", "sample_lpips", "lpips_gain", "best_lpips_seen", "sample_lpips_seen", "lpips_seen_gain"),
             *("sample_lpips_unseen", "lpips_unseen_gain"),
-            *("diversity_seen", "diversity_unseen", "diversity", "samples", "seen_share"),
+            *("energy_seen", "energy", "diversity_seen", "diversity_unseen", "diversity", "samples", "seen_share"),
             *("modes_expected", "samples_on_mode", "mode_distance", "context_psnr_worst"),
             *("best_epe", "sample_epe", "epe_gain", "sample_epe_moving", "epe_moving_gain", "static_moved"),
             *("sample_latent_error", "latent_error_gain"),
