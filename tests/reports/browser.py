@@ -62,8 +62,17 @@ class Page:
                 result: dict[str, Any] = answer["result"]
                 return result
 
-    def open(self, path: Path, *, width: int = 1280, height: int = 900, dark: bool = False, still: bool = True) -> None:
-        """Open a file and wait until it is drawn; `still` asks for reduced motion."""
+    def open(
+        self,
+        path: Path,
+        *,
+        fragment: str = "",
+        width: int = 1280,
+        height: int = 900,
+        dark: bool = False,
+        still: bool = True,
+    ) -> None:
+        """Open a file, at `fragment`, and wait until it is drawn; `still` asks for reduced motion."""
         self.call(
             "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600
         )
@@ -74,11 +83,15 @@ class Page:
                 {"name": "prefers-reduced-motion", "value": "reduce" if still else "no-preference"},
             ],
         )
+        self._go("about:blank")  # so that another fragment of the same file is opened anew
+        self._go(path.resolve().as_uri() + (f"#{fragment}" if fragment else ""))
+        self.evaluate("new Promise(done => requestAnimationFrame(() => setTimeout(done, 150)))")
+
+    def _go(self, address: str) -> None:
         self._loaded = False
-        self.call("Page.navigate", url=path.resolve().as_uri())
+        self.call("Page.navigate", url=address)
         while not self._loaded:
             self._receive()
-        self.evaluate("new Promise(done => requestAnimationFrame(() => setTimeout(done, 150)))")
 
     def evaluate(self, expression: str) -> Any:
         """The value of a JavaScript expression, promises awaited."""

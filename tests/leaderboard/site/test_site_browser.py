@@ -54,11 +54,7 @@ def page(browser: Page) -> Iterator[Page]:
 
 def opened(page: Page, site: Path, path: str = PROTOCOL, hash_: str = "", **how: Any) -> Page:
     """The page with a hash that it is opened with, not one that is set later."""
-    page.call("Page.navigate", url="about:blank")
-    page.open(site / path, **how)
-    if hash_:
-        page.evaluate(f"history.replaceState(null, '', {json.dumps('#' + hash_)}); location.reload()")
-        page.evaluate("new Promise(done => setTimeout(done, 300))")
+    page.open(site / path, fragment=hash_, **how)
     return page
 
 

@@ -89,11 +89,15 @@ def test_cheats_do_what_they_say() -> None:
     assert context is not None
     every = {name: completed(thing, name, 1.0) for name in CHEATS}
     for name in CHEATS:
-        assert same(every[name][0], every[name][1]) == (name != "random")
+        assert same(every[name][0], every[name][1]) == (name not in ("random", "static"))
     mean = sum(weight * mode.rgb.float() for weight, mode in thing.modes)
     assert rms(every["mean_answer"][0].rgb, mean) < 1.2 * GRAIN  # type: ignore[arg-type]
     assert all(rms(view, context.rgb[0]) < 1.2 * GRAIN for view in every["copied_context"][0].rgb)
     assert rms(every["one_answer"][0].rgb, thing.truth.rgb) < 1.2 * GRAIN
+    seen = seen_by_context(thing.truth)
+    assert seen is not None
+    kept = rms(every["static"][0].rgb[seen], every["mean_answer"][0].rgb[seen])
+    assert kept < 2 * GRAIN < 20 * GRAIN < rms(every["static"][0].rgb[~seen], every["mean_answer"][0].rgb[~seen])
     assert rms(every["nearest"][0].rgb, thing.truth.rgb) > 5 * GRAIN
     still = completed(puzzle("motion"), "copied_context", 1.0)[0].flow
     assert still is not None
@@ -125,6 +129,7 @@ def test_matrix_declares_every_cheat_at_a_level_there_is_and_each_is_caught() ->
         "copied_context": ("sample_psnr_seen", "modes_hit", "best_epe_moving"),
         "nearest": ("context_psnr", "sample_psnr_seen"),
         "random": ("diversity_seen", "context_psnr", "samples_on_mode"),
+        "static": ("energy_unseen", "best_psnr_unseen", "modes_hit"),
         "one_answer": ("diversity_contrast", "modes_hit", "mode_distance"),
     }
     assert caught.keys() == set(CHEATS)
@@ -135,6 +140,7 @@ def test_matrix_declares_every_cheat_at_a_level_there_is_and_each_is_caught() ->
     assert MATRIX["context_psnr"]["copied_context"].kind == "blind"
     assert MATRIX["sample_psnr"]["mean_answer"].kind == "blind"
     assert MATRIX["best_psnr"]["one_answer"].kind == "blind"
+    assert MATRIX["diversity_contrast"]["static"].kind == "blind"
     assert COMPLETION_CHEATS.keys().isdisjoint(CORRUPTIONS.keys() | SET_CORRUPTIONS.keys())
 
 
