@@ -26,7 +26,6 @@ without self-pairs ("fair"): Ferro, "Fair scores for ensemble forecasts", QJRMS 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from itertools import combinations
 
@@ -99,15 +98,13 @@ def energy(samples: Sequence[Tensor], truth: Tensor, where: Tensor) -> float:
 
     The same bits whatever the order of the sets.
     """
-    held = [picture.to("cpu")[where].to(torch.int32) for picture in (truth, *samples)]
-    true, drawn = held[0], held[1:]
-    near = mean([_distance(picture, true) for picture in drawn])
-    if len(drawn) < 2:
+    held = torch.stack([picture.to("cpu")[where].flatten() for picture in (truth, *samples)]).double()
+    # all distances from one matrix of products; sums of whole numbers below 2^53 are exact
+    products = held @ held.T
+    squares = products.diagonal()
+    apart = ((squares[:, None] + squares - 2 * products) / held.shape[1]).sqrt() / 255
+    near = mean(apart[0, 1:].tolist())
+    if len(samples) < 2:
         return near
-    apart = mean([_distance(one, other) for one, other in combinations(drawn, 2)])
-    return max(0.0, near - apart / 2)
-
-
-def _distance(one: Tensor, other: Tensor) -> float:
-    # sums of whole numbers are exact
-    return math.sqrt(int((one - other).square().sum(dtype=torch.int64)) / one.numel()) / 255
+    pairs = [float(apart[one, other]) for one, other in combinations(range(1, len(held)), 2)]
+    return max(0.0, near - mean(pairs) / 2)
