@@ -12,6 +12,7 @@ beside pictures of the same view.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from typing import ClassVar, Literal
 
 import torch
@@ -29,7 +30,7 @@ HIGHEST_PITCH = 1.4
 """Radians; a drawn pitch stays clear of the poles, where a camera has no up."""
 
 
-class Sweep(StrictModel):
+class Sweep(StrictModel, ABC):
     """Base of all: cameras at one distance that look at the origin."""
 
     shared: ClassVar[bool] = True
@@ -37,9 +38,9 @@ class Sweep(StrictModel):
     radius: float = Field(default=RADIUS, gt=0, le=100)
     fov_deg: float = Field(default=math.degrees(FOV), gt=0, lt=180)
 
+    @abstractmethod
     def cameras(self, seed: int | None = None) -> Cameras:
         """The cameras of the scene with this seed; where they are shared none is needed."""
-        raise NotImplementedError
 
 
 class Sweep360(Sweep):

@@ -106,6 +106,7 @@ class Member:
         try:
             with self.archive.open(self.header) as content:
                 yield content
+        # zipfile raises NotImplementedError for compression it does not know, RuntimeError for encryption
         except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError) as error:
             raise Damaged(f"{self.index:05d}.safetensors cannot be read ({error})") from error
 

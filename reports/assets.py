@@ -12,7 +12,7 @@ import jinja2
 __all__ = ["SCRIPTS", "STYLES", "asset", "policy", "template"]
 
 SCRIPTS = ("turntables.js", "tables.js", "page.js")
-STYLES = ("report.css", "charts.css")
+STYLES = ("base.css", "report.css", "charts.css")
 
 
 @cache
@@ -44,5 +44,6 @@ def policy(styles: str, *scripts: str) -> str:
     )
 
 
+@cache
 def _fingerprint(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode('ascii')}'"

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from .comparing import differences, sides, standings
 from .distributions import extremes, scene_values
+from .escapes import for_latex, for_spreadsheet
 from .numbers import NOTHING
 from .provenance import costs
 from .ranks import competitors
@@ -160,16 +161,10 @@ def to_csv(table: PlainTable) -> str:
     """RFC 4180; a text that a spreadsheet would take for a formula is kept a text by an apostrophe."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\r\n")
-    writer.writerow([_field(cell) for cell in table.exact_head or table.head])
+    writer.writerow([for_spreadsheet(cell) for cell in table.exact_head or table.head])
     for row in table.exact_rows or table.rows:
-        writer.writerow([_field(cell) for cell in row])
+        writer.writerow([for_spreadsheet(cell) for cell in row])
     return stream.getvalue()
-
-
-def _field(value: Value) -> Value:
-    if isinstance(value, str) and value[:1] in tuple("=+-@\t\r"):
-        return f"'{value}"
-    return "" if value is None else value
 
 
 def to_latex(table: PlainTable) -> str:
@@ -191,27 +186,8 @@ def to_latex(table: PlainTable) -> str:
     return "\n".join([*lines, "\\bottomrule", "\\end{tabular}", "\\end{table}", ""])
 
 
-LATEX = {
-    **{character: f"\\{character}" for character in "&%$#_{}"},
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "\N{MINUS SIGN}": "$-$",
-    "\N{EN DASH}": "--",
-    "↑": r"$\uparrow$",
-    "↓": r"$\downarrow$",
-    "°": r"$^\circ$",
-    "·": r"$\cdot$",
-    "[": "{[}",  # a row that starts with one would be an argument of the line break before it
-    "]": "{]}",
-    "\n": " ",
-}
-
-
 def _latex(value: Value) -> str:
-    return "".join(LATEX.get(character, character) for character in _shown(value))
+    return for_latex(_shown(value))
 
 
 def to_markdown(table: PlainTable) -> str:

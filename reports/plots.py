@@ -55,7 +55,7 @@ def standalone(plot: Plot) -> str:
     width, height = map(float, re.findall(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', plot.chart)[0])
     opening, rest = str(plot.chart).split(">", 1)
     opening = re.sub(r' (?:width|height)="[^"]*"', "", opening)
-    sheet = asset("report.css")
+    sheet = asset("base.css")
     light = sheet[: sheet.index("}") + 1].replace(":root", "svg")  # the first rule is the light palette
     size = f' xmlns="http://www.w3.org/2000/svg" width="{width * SCALE:.0f}" height="{height * SCALE:.0f}"'
     style = f"<style>{light}\n{asset('charts.css')}svg {{ background: var(--panel); }}</style>"

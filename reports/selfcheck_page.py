@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from importlib import resources
 from pathlib import Path
 
-import jinja2
 from markupsafe import Markup
 
 from ..metrics.selfcheck import COMPLETION_CHEATS, SET_CORRUPTIONS, SelfCheck
 from ..scenes.corruptions import CORRUPTIONS
 from ..scenes.files import atomic_write
+from .assets import asset, template
 from .response_matrix import describe, matrix_svg
 
 __all__ = ["write_selfcheck"]
@@ -22,16 +21,13 @@ def write_selfcheck(check: SelfCheck, path: Path) -> Path:
     Raises:
         WriteFailed: the file cannot be written; an earlier one is untouched.
     """
-    folder = resources.files("viewsweep.reports") / "templates"
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    template = environment.from_string((folder / "selfcheck.html.j2").read_text(encoding="utf-8"))
     sweeps, sets, completions = (
         matrix_svg(check, names) if any(cell.corruption in names for cell in check.cells) else None
         for names in (CORRUPTIONS, SET_CORRUPTIONS, COMPLETION_CHEATS)
     )
     broken = [describe(cell) for cell in check.cells if cell.ok is False]
-    page = template.render(
-        css=Markup((folder / "report.css").read_text(encoding="utf-8")),
+    page = template("selfcheck.html.j2").render(
+        css=Markup(asset("base.css") + asset("report.css")),
         check=check,
         sweeps=sweeps,
         sets=sets,

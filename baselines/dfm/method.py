@@ -31,8 +31,6 @@ __all__ = [
     "DFMMotion",
     "DFMScene",
     "load_dfm_small",
-    "load_encoder_small",
-    "load_flow_regressor_small",
     "load_inversion_small",
     "load_motion_small",
     "load_pixelnerf_small",
@@ -262,19 +260,9 @@ def load_motion_small(device: str = "cpu") -> _Method:
     return load_shipped("dfm-motion-small", device)
 
 
-def load_flow_regressor_small(device: str = "cpu") -> _Method:
-    """Its deterministic twin."""
-    return load_shipped("flow-regressor-small", device)
-
-
 def load_inversion_small(device: str = "cpu") -> _Method:
     """Latents of `eg3d-small` from half of a picture, sampled."""
     return load_shipped("dfm-inversion-small", device, Sampling(refine=REFINE))
-
-
-def load_encoder_small(device: str = "cpu") -> _Method:
-    """Its deterministic twin."""
-    return load_shipped("encoder-small", device, Sampling(refine=REFINE))
 
 
 def _same_question(one: Request, other: Request) -> bool:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ...reports.escapes import for_latex, for_spreadsheet
 from ...reports.tables import Column
 from ..board import Board
 from ..entry import Entry
@@ -21,17 +22,6 @@ CSV_COLUMNS = (
     *("protocol", "version", "hash", "method", "role", "division", "tier", "status", "metric", "metric_version"),
     *("value", "ci_low", "ci_high", "n", "result", "reason", "rank"),
 )
-FORMULA = tuple("=+-@\t\r")
-LATEX = {
-    **{character: f"\\{character}" for character in "&%$#_{}"},
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "\N{MINUS SIGN}": "$-$",
-    "\N{EN DASH}": "--",
-}
 COMMANDS = re.compile(r"@\s*(preamble|string|include)\b", re.IGNORECASE)
 
 
@@ -45,7 +35,7 @@ def csv_of(tables: Iterable[Table]) -> str:
         for row in table.rows:
             cells = dict(zip(ids, row.cells, strict=True))
             for name in sorted(row.entry.metrics):
-                writer.writerow([_calm(value) for value in _line(row, name, cells.get(name))])
+                writer.writerow([for_spreadsheet(value) for value in _line(row, name, cells.get(name))])
     return out.getvalue()
 
 
@@ -82,7 +72,7 @@ def data_json(board: Board, tables: Mapping[str, Sequence[Table]], meanings: Map
 def latex_of(table: Table) -> str:
     """The headline columns as a booktabs table; bold is surely better than every other ranked method."""
     chosen = [(place, column) for place, column in enumerate(table.columns) if column.headline]
-    heads = " & ".join(_tex(column.definition.title) + _arrow(column) for _, column in chosen)
+    heads = " & ".join(for_latex(column.definition.title) + _arrow(column) for _, column in chosen)
     lines = [
         f"% {table.protocol}, version {table.version}, hash {table.hash}",
         "% needs booktabs; intervals are 95 %; bold: surely better than every other ranked method of its division",
@@ -91,10 +81,10 @@ def latex_of(table: Table) -> str:
         f"Method & {heads} \\\\",
     ]
     for group in table.groups:
-        lines += [r"\midrule", rf"\multicolumn{{{len(chosen) + 1}}}{{l}}{{\emph{{{_tex(group.title)}}}}} \\"]
+        lines += [r"\midrule", rf"\multicolumn{{{len(chosen) + 1}}}{{l}}{{\emph{{{for_latex(group.title)}}}}} \\"]
         for row in group.rows:
             if row.state.status == "active":
-                lines.append(" & ".join([_tex(row.name), *(_tex_cell(row.cells[k]) for k, _ in chosen)]) + r" \\")
+                lines.append(" & ".join([for_latex(row.name), *(_tex_cell(row.cells[k]) for k, _ in chosen)]) + r" \\")
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", ""])
 
 
@@ -116,14 +106,6 @@ def _line(row: Row, name: str, cell: Cell | None) -> list[object]:
         *(row.state.status, name, result.version, result.value, result.ci_low, result.ci_high, result.n),
         *(result.status, result.reason, cell.rank.replace("\N{EN DASH}", "-") if cell else ""),
     ]
-
-
-def _calm(value: object) -> object:
-    if value is None:
-        return ""
-    if isinstance(value, float):
-        return repr(value)
-    return "'" + value if isinstance(value, str) and value.startswith(FORMULA) else value
 
 
 def _row(table: Table, row: Row) -> dict[str, Any]:
@@ -154,10 +136,6 @@ def _dump(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")) + "\n"
 
 
-def _tex(text: str) -> str:
-    return "".join(LATEX.get(character, character) for character in text.replace("\n", " "))
-
-
 def _arrow(column: Column) -> str:
     return {"↑": r" $\uparrow$", "↓": r" $\downarrow$", "": ""}[column.arrow]
 
@@ -165,5 +143,5 @@ def _arrow(column: Column) -> str:
 def _tex_cell(cell: Cell) -> str:
     if cell.value is None:
         return "--"
-    value = rf"\textbf{{{_tex(cell.text)}}}" if cell.best else _tex(cell.text)
-    return value + (rf" {{\scriptsize {_tex(cell.interval)}}}" if cell.interval else "")
+    value = rf"\textbf{{{for_latex(cell.text)}}}" if cell.best else for_latex(cell.text)
+    return value + (rf" {{\scriptsize {for_latex(cell.interval)}}}" if cell.interval else "")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
@@ -13,6 +11,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from ...reports.assets import asset, policy
 from ...reports.curve_points import gaps_by_metric, is_curve_point
 from ...reports.numbers import NOTHING, decimals_for, format_duration, format_number
 from ...reports.tables import Column, flatten
@@ -344,7 +343,7 @@ def _seconds(value: float) -> str:
 
 
 def _render(site: Site, template: str, path: str, *, scripted: bool = False, **values: Any) -> str:
-    css, script = _asset("site.css"), _asset("site.js")
+    css, script = asset("base.css") + _asset("site.css"), _asset("site.js")
     scripts = (EARLY_SCRIPT, script) if scripted else (EARLY_SCRIPT,)
     root = "../" * path.count("/")
     return (
@@ -355,7 +354,7 @@ def _render(site: Site, template: str, path: str, *, scripted: bool = False, **v
             root=root,
             page=template,
             canonical=f"{site.base_url}{path}" if site.base_url else None,
-            policy=_policy(css, *scripts),
+            policy=policy(css, *scripts),
             css=Markup(css),
             early_script=Markup(EARLY_SCRIPT),
             script=Markup(script) if scripted else None,
@@ -363,25 +362,6 @@ def _render(site: Site, template: str, path: str, *, scripted: bool = False, **v
             **values,
         )
     )
-
-
-def _policy(css: str, *scripts: str) -> str:
-    """A content policy that allows this page's own style and scripts, by hash, and nothing else."""
-    return "; ".join(
-        [
-            "default-src 'none'",
-            "img-src data:",
-            f"style-src {_fingerprint(css)}",
-            f"script-src {' '.join(map(_fingerprint, scripts))}",
-            "base-uri 'none'",
-            "form-action 'none'",
-        ]
-    )
-
-
-@cache
-def _fingerprint(text: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode('ascii')}'"
 
 
 @cache

@@ -1,23 +1,32 @@
-"""Site and report are one family: the same colours and fonts, named alike."""
+"""Site and report are one family: one palette, which neither changes and which holds every colour that they use."""
 
 from __future__ import annotations
 
 import re
-from importlib import resources
 
-NAMED = re.compile(r"(--[\w-]+):\s*([^;]+);")
+import pytest
+from viewsweep.leaderboard.site.pages import _asset as site_asset
+from viewsweep.reports.assets import asset
+
+NAMED = re.compile(r"(--[\w-]+):")
+USED = re.compile(r"var\((--[\w-]+)")
+PER_ELEMENT = {"--c", "--frame"}
+"""Set by the elements themselves."""
 
 
-def roots(package: str, name: str) -> list[dict[str, str]]:
-    """The custom properties of the first two `:root` blocks: light, then dark."""
-    text = (resources.files(package) / "templates" / name).read_text(encoding="utf-8")
-    return [dict(NAMED.findall(block)) for block in re.findall(r":root \{(.*?)\n\s*\}", text, re.DOTALL)[:2]]
+def palettes(text: str) -> list[set[str]]:
+    """The custom properties of the `:root` blocks: light, dark, and what printing changes."""
+    return [set(NAMED.findall(block)) for block in re.findall(r":root \{(.*?)\}", text, re.DOTALL)]
 
 
-def test_the_site_wears_the_colours_of_the_report() -> None:
-    for own, theirs in zip(
-        roots("viewsweep.leaderboard.site", "site.css"), roots("viewsweep.reports", "report.css"), strict=True
-    ):
-        shared = own.keys() & theirs.keys()
-        assert len(shared) > 12
-        assert {name: own[name] for name in shared} == {name: theirs[name] for name in shared}
+def test_dark_gives_every_colour_another_value() -> None:
+    light, dark, _ = palettes(asset("base.css"))
+    assert light - dark == {"--sans", "--mono", "--gutter"}
+    assert not dark - light
+
+
+@pytest.mark.parametrize("sheet", [asset("report.css") + asset("charts.css"), site_asset("site.css")])
+def test_sheets_have_no_palette_of_their_own_and_use_only_what_there_is(sheet: str) -> None:
+    assert not palettes(sheet)
+    own = set(NAMED.findall(sheet))
+    assert set(USED.findall(sheet)) - own - PER_ELEMENT <= palettes(asset("base.css"))[0]
