@@ -54,6 +54,7 @@ BUILT_IN = {
     "ivid-fusion-paper": "viewsweep.baselines.ivid.fusion_method:load_fusion_paper",
     "pigan-small": "viewsweep.baselines.gan.method:load_pigan_small",
     "eg3d-small": "viewsweep.baselines.gan.method:load_eg3d_small",
+    "epigraf-small": "viewsweep.baselines.gan.method:load_epigraf_small",
     "pigan-paper": "viewsweep.baselines.gan.method:load_pigan_paper",
     "eg3d-paper": "viewsweep.baselines.gan.method:load_eg3d_paper",
     "dfm-small": "viewsweep.baselines.dfm.method:load_dfm_small",
