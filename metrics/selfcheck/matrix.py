@@ -19,7 +19,8 @@ same levels hold on other objects is for the reader's own run to show.
 The block before the last is of sets of single pictures (`set_corruptions`). Its values with a group of scenes left out
 differ less from one another than honest sets do, so that their AUROC alone would promise too much. A level
 counts there only where it moved the metric half as much again as the largest of its controls, and one of
-these is another honest draw of the same size.
+these is another honest draw of the same size. The front row of `ViewRange` is held to what FID, KID and Inception Score
+are held to; its wider rows, which take the same from more views, are not judged.
 
 The last block is of completions (`completion_cheats`), whose levels were chosen in the same way. A cheat that is good
 at something stands there as blind: the mean of all answers at one sample's errors, a copied context at fidelity,
@@ -195,6 +196,9 @@ density[tabletop]               b            b            b           b         
 coverage[tabletop]              4            1            3           b         b        .      .       o      o     .
 vendi[tabletop]                 1            1            .           b         b        b      b       o      o     .
 class_accuracy[tabletop]        1            1            b           1         b        1      1       o      o     o
+fid_views_1[tabletop]           1            1            2           b         b        2      2       o      o     .
+kid_views_1[tabletop]           1            1            2           b         b        2      2       o      o     o
+is_views_1[tabletop]            2            1            b           b         b        1      1       o      o     .
 """
 
 COMPLETIONS = """

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -25,6 +25,7 @@ from ..features import Features, extract
 from ..feeding import definitions_of, feed, make
 from ..set_metric import SetMetric
 from ..tabletop_network import load_tabletop_network
+from ..view_range import ViewRange
 from .matrix import MATRIX
 from .measure import PITCH
 from .plan import Plan
@@ -158,6 +159,8 @@ def left_out_values(
         places: the set.
         reference: of the reference pictures.
     """
+    if issubclass(kind, ViewRange):
+        features, reference = _frontal(features), _frontal(reference)
     metric: Any = make(kind, load_tabletop_network().name, reference)
     if issubclass(kind, SetMetric):
         metric.update(features, index=torch.arange(len(places)))
@@ -174,6 +177,12 @@ def left_out_values(
     return {
         key: [_mean_without(values, groups, group) for group in sorted(set(groups))] for key, values in by_id.items()
     }
+
+
+def _frontal(features: Features) -> Features:
+    """Pictures declared to be front views, the one range of `ViewRange` that asks a scene for one picture only."""
+    front = torch.zeros_like(features.azimuth_deg)
+    return replace(features, azimuth_deg=front, pitch_deg=torch.zeros_like(features.pitch_deg))
 
 
 def _mean_without(values: Sequence[float], groups: Sequence[int], group: int) -> float:

@@ -8,7 +8,18 @@ from pathlib import Path
 
 import pytest
 import torch
-from viewsweep.metrics import ClassAccuracy, Features, PrecisionRecall, SetMetric, Vendi, metric_classes
+from viewsweep.metrics import (
+    FID,
+    KID,
+    ClassAccuracy,
+    Features,
+    InceptionScore,
+    PrecisionRecall,
+    SetMetric,
+    Vendi,
+    ViewRange,
+    metric_classes,
+)
 from viewsweep.metrics.result import Definition
 from viewsweep.metrics.selfcheck import MATRIX, QUICK, SET_CORRUPTIONS, run_selfcheck
 from viewsweep.metrics.selfcheck.set_corruptions import HonestSet, Picture, Place
@@ -168,3 +179,18 @@ def test_a_small_check_of_sets_from_end_to_end(tmp_path: Path) -> None:
 def test_two_processes_give_the_sets_of_one() -> None:
     one, two = (run_selfcheck(TINY, metrics=["vendi"], workers=workers) for workers in (1, 2))
     assert replace(one, seconds=0.0) == replace(two, seconds=0.0)
+
+
+def test_the_front_row_of_view_range_is_judged_as_fid_kid_and_inception_score_are() -> None:
+    generator = torch.Generator().manual_seed(3)
+    rows = torch.rand(160, 64, generator=generator)
+    features = Features(rows, rows[:, :10].log_softmax(1), azimuth_deg=torch.linspace(-180, 179, 160))
+    found: dict[str, list[float]] = {}
+    for kind in (FID, KID, InceptionScore, ViewRange):
+        found |= left_out_values(kind, features[:80], HonestSet(8).places, features[80:])
+    for stem in ("fid", "kid", "is"):
+        assert found[f"{stem}_views_1[tabletop]"] == found[f"{stem}[tabletop]"]
+        assert f"{stem}_views_9[tabletop]" not in found
+        assert MATRIX[f"{stem}_views_1[tabletop]"] == {
+            name: cell for name, cell in MATRIX[f"{stem}[tabletop]"].items() if name in SET_CORRUPTIONS
+        }
