@@ -30,6 +30,7 @@ def test_there_are_the_weights_the_readme_names() -> None:
         "baselines/dfm/weights/dfm-small/problem.safetensors",
         "baselines/dfm/weights/pixelnerf-small/problem.safetensors",
         "baselines/gan/weights/eg3d-small/generator.safetensors",
+        "baselines/gan/weights/epigraf-small/generator.safetensors",
         "baselines/gan/weights/pigan-small/generator.safetensors",
         "baselines/ivid/weights/small-upsampler/network/diffusion_pytorch_model.safetensors",
         "baselines/ivid/weights/small/first/diffusion_pytorch_model.safetensors",
@@ -50,6 +51,7 @@ def test_weights_are_small() -> None:
         ("ivid/weights/small", 2),
         ("ivid/weights/small-upsampler", 1),
         ("gan/weights/eg3d-small", 1),
+        ("gan/weights/epigraf-small", 1),
         ("gan/weights/pigan-small", 1),
         ("dfm/weights/dfm-inversion-small", 1),
         ("dfm/weights/dfm-motion-small", 1),
@@ -93,7 +95,7 @@ def test_first_views_show_the_class_asked_for() -> None:
     assert accuracy(20, [0.0], first_index=5000) >= 0.8
 
 
-@pytest.mark.parametrize("method", ["eg3d-small", "pigan-small"])
+@pytest.mark.parametrize("method", ["eg3d-small", "epigraf-small", "pigan-small"])
 def test_the_gans_draw_the_classes_all_around(method: str) -> None:
     assert accuracy(30, [0.0, 90.0, 180.0, 270.0], first_index=5000, method=method) >= 0.85
 

@@ -14,6 +14,7 @@ from .backbone import Backbone
 from .background import behind
 from .base import Drawn, Patch, SceneState, Views
 from .decoder import PlaneDecoder
+from .equalised import Activation
 from .mapping import MappingNetwork
 from .occupancy import occupancy_in
 from .rendering import Marching, rays_of, render
@@ -40,6 +41,7 @@ class EpiGRAFGenerator(TriplaneGenerator):
         shift: added to raw densities before softplus.
         gain: multiplies raw densities before that.
         squash: bring colours into [-1, 1]; without, nothing keeps them there.
+        activation: of the decoder's hidden layer.
         bound: radius of the sphere about the origin outside which nothing is; None = no such sphere.
         latent_size: length of z.
         latent: length of w.
@@ -70,6 +72,7 @@ class EpiGRAFGenerator(TriplaneGenerator):
         shift: float = 0.0,
         gain: float = 1.0,
         squash: bool = False,
+        activation: Activation = "leaky_relu",
         bound: float | None = None,
         latent_size: int = 512,
         latent: int = 512,
@@ -91,7 +94,7 @@ class EpiGRAFGenerator(TriplaneGenerator):
             latent_size, latent, layers=layers, classes=classes, pose=pose, pose_scale=pose_scale
         )
         self.backbone = Backbone(latent, widths, 3 * channels, noise=noise, late=late)
-        self.decoder = PlaneDecoder(channels, hidden, 3, activation="leaky_relu", output="linear")
+        self.decoder = PlaneDecoder(channels, hidden, 3, activation=activation, output="linear")
         self.sky = behind(background, latent, 3)
         self.marching = Marching(
             near=near,

@@ -33,8 +33,14 @@ GENERATORS: dict[str, dict[str, Any]] = {
         **_TABLETOP,
         "size": 64,
         "widths": [128, 128, 64, 48, 32],  # 4x4 to 64x64
-        "channels": 12,
+        "channels": 10,
         "hidden": 32,
+        # as the small EG3D has it, whose tri-planes it begins with
+        "box": 63 / 64,
+        "activation": "softplus",
+        "squash": True,
+        "pose": True,
+        "noise": False,
         "coarse": 12,
         "fine": 12,
         "latent_size": 64,
@@ -57,7 +63,15 @@ GENERATORS: dict[str, dict[str, Any]] = {
 DISCRIMINATORS: dict[str, dict[str, Any]] = {
     "paper": {"size": 64, "flat": 3, "widths": [32, 64, 128, 256, 512, 512, 512, 512]},
     "paper-256": {"size": 64, "flat": 2, "widths": [64, 128, 256, 512, 512, 512, 512]},
-    "small": {"size": 32, "widths": [48, 64, 96, 128], "code": 64, "embed": 64, "classes": 10, "down": "pool"},
+    "small": {
+        "size": 32,
+        "widths": [48, 64, 96, 128],
+        "code": 64,
+        "embed": 64,
+        "classes": 10,
+        "pose": True,
+        "down": "pool",
+    },
     "tiny": {"size": 8, "flat": 1, "widths": [8, 16, 16], "code": 8, "embed": 8, "classes": 10, "down": "pool"},
 }
 """Constructor arguments of `PatchDiscriminator`; `size` is that of the patches."""

@@ -61,6 +61,9 @@ class Recipe:
         seed: of initial weights and all random numbers.
         sharpness: what raw densities are multiplied by once training is over. A field learns through soft surfaces;
             more opaque ones of the same shape give views that agree, and depth where the surface is. 1 = as trained.
+        alone: steps in which only the discriminator learns; over as many more the generator's rate rises to its full
+            height. One that knows nothing yet would lead a generator that was trained before astray.
+        planes_of: a shipped EG3D whose tri-planes an EpiGRAF begins with, see `warm_start`; None = random ones.
         start: a checkpoint to go on from with these settings (`--start`); None = from nothing.
     """
 
@@ -103,6 +106,8 @@ class Recipe:
     patience: int = 1000
     seed: int = 0
     sharpness: float = 1.0
+    alone: int = 0
+    planes_of: str | None = None
     start: str | None = None
 
     def at(self, step: int) -> tuple[Stage, float]:
@@ -115,6 +120,11 @@ class Recipe:
         """Share of the rates that is left at a step."""
         late = max(0.0, (step / self.steps - 2 / 3) * 3)
         return 1 - (1 - self.rate_end) * late
+
+    def generator_rate_at(self, step: int) -> float:
+        """Share of the generator's rate at a step."""
+        rising = min(1.0, max(0.0, step / self.alone - 1)) if self.alone else 1.0
+        return rising * self.rate_at(step)
 
     def changed(self, *, steps: int | None = None, **changes: Any) -> Recipe:
         """This recipe with what was asked to be otherwise; `stages` keep their proportions to `batch`.

@@ -107,15 +107,24 @@ EG3D_PAPER = Recipe(
 # EpiGRAF -----------------------------------------------------------------------------------------------------------
 
 EPIGRAF_SMALL = Recipe(
-    steps=12_000,
-    batch=16,
-    ema=0.998,
-    gamma=0.1,
+    steps=1_400,
+    planes_of="eg3d-small",
+    alone=300,
+    precision="bf16",
+    generator_rate=0.0001,
+    discriminator_rate=0.001,
+    rate_end=0.2,
+    ema=0.999,
+    gamma=1.0,
     r1_every=16,
-    density_noise=Fade(1.0, 0.0, 1_000),
-    blur=Fade(1.0, 0.0, 500),
-    patches=PatchSchedule(0.5, 0.001, 0.8, 100_000),
+    density_weight=0.1,
+    density_points=500,
+    swap=Fade(1.0, 1.0, 0),
+    patches=PatchSchedule(0.5, 0.1, 0.8, 20_000),
     patch_size=32,
+    class_group=4,
+    quality_every=200,
+    sharpness=3.0,
 )
 
 EPIGRAF_PAPER = Recipe(

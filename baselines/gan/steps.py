@@ -100,9 +100,12 @@ class Steps:
         state, recipe = self.state, self.recipe
         stage, self.fade = recipe.at(step)
         self.step, self.size = step, stage.size
-        for optimiser in (state.generator_optimiser, state.discriminator_optimiser):
+        for optimiser, share in (
+            (state.generator_optimiser, recipe.generator_rate_at(step)),
+            (state.discriminator_optimiser, recipe.rate_at(step)),
+        ):
             for group in optimiser.param_groups:
-                group["lr"] = group["full_rate"] * recipe.rate_at(step)
+                group["lr"] = group["full_rate"] * share
         count = stage.batch // self.accelerator.num_processes
         parts = [len(part) for part in torch.arange(count).tensor_split(min(recipe.accumulate, count))]
         measured: Measured = {}

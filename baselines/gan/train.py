@@ -31,6 +31,7 @@ from .recipes import RECIPES
 from .store import save_generator
 from .training import Quality, Task, Trained, fit
 from .viewpoint import Viewpoint
+from .warm_start import warm_start
 
 __all__ = ["train", "train_eg3d", "train_epigraf", "train_pigan"]
 
@@ -85,6 +86,8 @@ def train(
         recipe = replace(recipe, poses="prior")
     torch.manual_seed(recipe.seed)  # initial weights; everything else draws from its own generators
     generator, discriminator = made.networks(config, len(pictures.classes))
+    if recipe.planes_of is not None:
+        warm_start(generator, recipe.planes_of)
     _check_cameras(made, generator, discriminator, pictures, recipe)
     task = Task(family, generator, discriminator, pictures, quality if _is_tabletop(pictures) else None)
     trained = fit(task, recipe, out, device=device, log=log)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -131,6 +132,11 @@ def test_rates_fall_over_the_last_third() -> None:
     recipe = Recipe(steps=900, rate_end=0.1)
     assert [recipe.rate_at(step) for step in (1, 600, 750, 900)] == pytest.approx([1.0, 1.0, 0.55, 0.1])
     assert Recipe(steps=900).rate_at(900) == 1.0
+    waiting = replace(recipe, alone=100)
+    assert [waiting.generator_rate_at(step) for step in (1, 100, 150, 200, 600, 900)] == pytest.approx(
+        [0.0, 0.0, 0.5, 1.0, 1.0, 0.1]
+    )
+    assert recipe.generator_rate_at(1) == 1.0
 
 
 ALL = {"brightness": 0.3, "saturation": 0.5, "contrast": 0.4, "translation": 0.2, "cutout": 0.4}

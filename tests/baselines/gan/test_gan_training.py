@@ -69,6 +69,19 @@ def test_it_learns_the_colours_of_the_classes(tmp_path: Path, monkeypatch: pytes
     assert trained.quality is None
 
 
+def test_a_discriminator_may_learn_alone_at_first(tmp_path: Path) -> None:
+    def after(steps: int) -> tuple[list[Tensor], list[Tensor]]:
+        asked = task(quality=None)
+        fit(asked, replace(RECIPE, steps=steps, alone=4), tmp_path / str(steps), log=lambda line: None)
+        return list(asked.generator.parameters()), list(asked.discriminator.parameters())
+
+    new = task()
+    generator, discriminator = after(4)
+    assert all(map(torch.equal, generator, new.generator.parameters()))
+    assert not any(map(torch.equal, discriminator, new.discriminator.parameters()))
+    assert not any(map(torch.equal, after(6)[0], new.generator.parameters()))
+
+
 @pytest.mark.parametrize("fail_at", [1, 4, 5, 11])
 def test_interrupted_training_takes_the_steps_it_would_have_taken(tmp_path: Path, fail_at: int) -> None:
     whole = run(tmp_path / "whole")
