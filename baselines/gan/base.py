@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from ...scenes.cameras import Cameras
+from ...scenes.errors import UserError
 
 __all__ = ["Drawn", "GanDiscriminator", "GanGenerator", "Patch", "SceneState", "Verdict", "Views"]
 
@@ -171,6 +172,17 @@ class GanGenerator(nn.Module, ABC):
     @abstractmethod
     def density(self, scene: SceneState, points: Tensor) -> Tensor:
         """Densities (per unit length, not negative) [N, P] at world points [N, P, 3]."""
+
+    def sharpen(self, factor: float) -> None:
+        """From now on raw densities are `factor` times those of `settings`: more opaque surfaces of the same shape.
+
+        Raises:
+            UserError: this architecture has no gain that could be raised.
+        """
+        raise UserError(
+            f"{type(self).__name__} has no gain of raw densities, so its surfaces cannot be sharpened.",
+            hint="Leave `sharpness` out of its recipe.",
+        )
 
 
 class GanDiscriminator(nn.Module, ABC):

@@ -139,6 +139,10 @@ class EpiGRAFGenerator(TriplaneGenerator):
             points=rendered.points,
         )
 
+    def sharpen(self, factor: float) -> None:
+        """From now on raw densities are `factor` times those of `settings`."""
+        self.gain = self.settings["gain"] * factor
+
     def _behind(self, latents: Tensor, directions: Tensor) -> Tensor | None:
         """The colours of rays [N, R, 3] that meet nothing."""
         if self.sky is not None:

@@ -13,9 +13,8 @@ __all__ = ["model_card"]
 SHOWN = (
     *("batch", "accumulate", "precision", "generator_rate", "discriminator_rate", "rate_end", "betas", "ema", "clip"),
     *("stages", "gamma", "r1_every", "direction_weight", "density_noise", "top", "density_weight", "density_every"),
-    *("swap", "blur", "patches", "patch_size", "augment", "flip", "poses", "prior", "seed", "sharpness", "planes_of"),
-    "alone",
-    "start",
+    *("swap", "blur", "patches", "patch_size", "augment", "flip", "poses", "prior", "seed"),
+    *("firmer", "sharpness", "planes_of", "alone", "start"),
 )
 """Fields of the recipe that the card lists, where they are not off."""
 

@@ -232,6 +232,10 @@ class PiGANGenerator(GanGenerator):
             return found
         return torch.where(points.norm(dim=-1) <= self.marching.bound, found, 0.0)
 
+    def sharpen(self, factor: float) -> None:
+        """From now on raw densities are `factor` times those of `settings`."""
+        self.siren.gain = self.settings["gain"] * factor
+
     def _field(self, scene: SceneState) -> Field:
         with full_precision(scene["phases"]):
             folded = self.siren.fold(scene["frequencies"], scene["phases"])

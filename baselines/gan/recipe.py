@@ -61,6 +61,9 @@ class Recipe:
         seed: of initial weights and all random numbers.
         sharpness: what raw densities are multiplied by once training is over. A field learns through soft surfaces;
             more opaque ones of the same shape give views that agree, and depth where the surface is. 1 = as trained.
+        firmer: a step and a factor: after that step raw densities are multiplied by the factor while training, so that
+            the field learns to look right with firmer surfaces (it makes up for some of it; `sharpness` does the
+            rest, and counts from the unmultiplied densities). None = never.
         alone: steps in which only the discriminator learns; over as many more the generator's rate rises to its full
             height. One that knows nothing yet would lead a generator that was trained before astray.
         planes_of: a shipped EG3D whose tri-planes an EpiGRAF begins with, see `warm_start`; None = random ones.
@@ -106,6 +109,7 @@ class Recipe:
     patience: int = 1000
     seed: int = 0
     sharpness: float = 1.0
+    firmer: tuple[int, float] | None = None
     alone: int = 0
     planes_of: str | None = None
     start: str | None = None
@@ -125,6 +129,10 @@ class Recipe:
         """Share of the generator's rate at a step."""
         rising = min(1.0, max(0.0, step / self.alone - 1)) if self.alone else 1.0
         return rising * self.rate_at(step)
+
+    def firmness_at(self, step: int) -> float:
+        """What raw densities are multiplied by while a step is taken."""
+        return self.firmer[1] if self.firmer is not None and step > self.firmer[0] else 1.0
 
     def changed(self, *, steps: int | None = None, **changes: Any) -> Recipe:
         """This recipe with what was asked to be otherwise; `stages` keep their proportions to `batch`.

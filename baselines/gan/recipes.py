@@ -22,11 +22,12 @@ TINY = Recipe(
 # pi-GAN ------------------------------------------------------------------------------------------------------------
 
 PIGAN_SMALL = Recipe(
-    stages=(Stage(4_000, 32, 16),),  # 2,000 steps more at 64 pixels took an hour and lost variety
-    steps=4_000,
+    stages=(Stage(5_200, 32, 16),),  # 2,000 steps at 64 pixels took an hour and lost variety
+    steps=5_200,
     precision="bf16",
     generator_rate=4e-4,
     discriminator_rate=2e-4,
+    rate_end=0.2,
     betas=(0.0, 0.9),
     ema=0.998,
     clip=10.0,
@@ -35,9 +36,10 @@ PIGAN_SMALL = Recipe(
     direction_weight=1.0,
     density_noise=Fade(1.0, 0.0, 1_000),
     class_group=4,
-    quality_every=500,
+    quality_every=400,
     quality_pictures=400,
-    sharpness=2.5,
+    firmer=(4_000, 2.5),
+    sharpness=5.0,
 )
 
 PIGAN_PAPER = Recipe(

@@ -125,6 +125,9 @@ def fit(task: Task, recipe: Recipe, out: Path, *, device: str = "cpu", log: Call
         step = state.step + 1
         random = scene_generator(step, stream)
         torch.manual_seed(int(torch.randint(2**62, (), generator=random)))  # for layers with noise of their own
+        if recipe.firmer is not None:
+            for network in (state.generator, state.average):
+                network.sharpen(recipe.firmness_at(step))
         recent.append(steps.take(step, random))
         state.step = step
         _average(state, recipe, accelerator)
@@ -150,7 +153,7 @@ def fit(task: Task, recipe: Recipe, out: Path, *, device: str = "cpu", log: Call
             measured.write()
             save_checkpoint(checkpoint, identity, state)
     accelerator.wait_for_everyone()  # the others need the files of the first
-    return _trained(state, viewpoint, measured, out)
+    return _trained(state, recipe, viewpoint, measured, out)
 
 
 class _Table:
@@ -263,7 +266,7 @@ def _measure(
     assert task.quality is not None
     images = draw_set(state.average, task.pictures, recipe, viewpoint, recipe.quality_pictures, device)
     value = task.quality(images)
-    best = min((float(row[1]) for row in measured.rows), default=float("inf"))
+    best = min((float(row[1]) for row in _comparable(measured, recipe)), default=float("inf"))
     measured.add(state.step, [value])
     log(f"{task.name}: step {state.step}  KID {value:.4f}" + ("  (best so far)" if value < best else ""))
     if value < best:
@@ -274,9 +277,15 @@ def _measure(
         atomic_write(out / "best.safetensors", save(weights, {"viewsweep": note}))
 
 
-def _trained(state: State, viewpoint: Viewpoint, measured: _Table, out: Path) -> Trained:
+def _comparable(measured: _Table, recipe: Recipe) -> list[list[str]]:
+    """Measurements with the firmness of the last step: weights from before would look otherwise with it."""
+    last = recipe.firmness_at(recipe.steps)
+    return [row for row in measured.rows if recipe.firmness_at(int(row[0])) == last]
+
+
+def _trained(state: State, recipe: Recipe, viewpoint: Viewpoint, measured: _Table, out: Path) -> Trained:
     generator = type(state.average)(**state.average.settings)
-    best = min(measured.rows, key=lambda row: float(row[1]), default=None)
+    best = min(_comparable(measured, recipe), key=lambda row: float(row[1]), default=None)
     if best is not None and (out / "best.safetensors").exists():
         generator.load_state_dict(load_file(out / "best.safetensors"))
         step, quality = int(best[0]), float(best[1])

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import Tensor
 from viewsweep.baselines.gan import train as gan
 from viewsweep.baselines.gan import training
+from viewsweep.baselines.gan.base import GanGenerator
 from viewsweep.baselines.gan.families import FAMILIES
 from viewsweep.baselines.gan.folder_data import FolderPictures
 from viewsweep.baselines.gan.method import GanMethod
@@ -119,6 +121,29 @@ def test_surfaces_are_sharpened_when_training_is_over(
     soft, crisp = (load_generator(folder, "pigan").generator for folder in folders.values())
     assert crisp.settings == {**soft.settings, "gain": 4 * soft.settings["gain"]}
     assert all(torch.equal(value, crisp.state_dict()[name]) for name, value in soft.state_dict().items())
+
+
+@pytest.mark.parametrize("family", ["epigraf", "pigan"])
+def test_sharpening_is_a_larger_gain(family: str) -> None:
+    networks = FAMILIES[family].networks("tiny", 2)
+    soft = networks[0].eval()
+    built = type(soft)(**{**soft.settings, "gain": 3 * soft.settings["gain"]}).eval()
+    built.load_state_dict(soft.state_dict())
+    points = torch.rand(1, 50, 3, generator=torch.Generator().manual_seed(1)) * 0.4 - 0.2
+    z = torch.ones(1, soft.latent_size)
+
+    def density(generator: GanGenerator) -> Tensor:
+        pose = torch.zeros(1, 25) if generator.takes_pose else None
+        with torch.no_grad():
+            return generator.density(generator.scene(generator.map(z, torch.tensor([1]), pose)), points)
+
+    before = density(soft)
+    soft.sharpen(3.0)
+    soft.sharpen(3.0)  # counts from the settings: not 9
+    assert torch.equal(density(soft), density(built))
+    assert not torch.equal(density(soft), before)
+    soft.sharpen(1.0)
+    assert torch.equal(density(soft), before)
 
 
 @pytest.mark.parametrize("family", sorted(FAMILIES))

@@ -128,6 +128,29 @@ def test_best_weights_are_those_of_the_best_measurement(tmp_path: Path) -> None:
     assert until.step == 4  # the first of equals
 
 
+def test_firmer_surfaces_are_measured_apart(tmp_path: Path) -> None:
+    """What was measured before the surfaces became firmer is of weights that would look otherwise now."""
+
+    class Firm(ToyGenerator):
+        def sharpen(self, factor: float) -> None:
+            heard.append((len(order), factor))
+
+    heard: list[tuple[int, float]] = []
+    order = [1.0, 3.0, 2.0]
+    torch.manual_seed(0)
+    trained = run(tmp_path, replace(RECIPE, firmer=(4, 2.5)), generator=Firm(), quality=lambda images: order.pop(0))
+    assert [row["kid"] for row in rows(tmp_path / "quality.csv")] == ["1", "3", "2"]
+    assert (trained.step, trained.quality) == (12, 2.0)
+    assert {factor for left, factor in heard if left == 3} == {1.0}  # up to step 4, before the first measurement
+    assert {factor for left, factor in heard if left < 3} == {2.5}
+    assert trained.generator.settings == ToyGenerator().settings
+
+
+def test_a_generator_without_a_gain_says_so(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="ToyGenerator has no gain of raw densities"):
+        run(tmp_path, replace(RECIPE, firmer=(4, 2.5)))
+
+
 def test_splitting_a_batch_changes_the_memory_not_what_is_learned(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
