@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from viewsweep.reports import write_report
+from viewsweep.reports import turntables, write_report
 from viewsweep.reports.rundir import read_run
 from viewsweep.reports.turntables import pick_scenes
 from viewsweep.scenes.errors import UnreadableFile
@@ -154,6 +154,15 @@ def test_a_wide_report_is_whole(wide: Path) -> None:
     assert "4 of 9" in outline.text  # columns of the first table
     assert "@15<" not in page
     assert page == write_report(wide, scenes_shown=1).read_text(encoding="utf-8")
+
+
+def test_pictures_that_cannot_be_made_small_do_not_break_the_report(
+    run_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Layers of a noisy scene may need more than the whole budget of a pane."""
+    monkeypatch.setattr(turntables, "PICTURE_BYTES", 500)
+    page, _ = read(run_dir)
+    assert page.count("data:image/webp") > 4
 
 
 def test_text_from_files_cannot_become_markup(run_dir: Path) -> None:
