@@ -29,7 +29,8 @@ class Change:
 
 
 def changes(board: Board) -> list[Change]:
-    """Everything that happened, the latest day first; within a day by protocol and method."""
+    """Everything that happened, the latest day first; within a day entries before papers' numbers, by protocol and
+    method."""
     found = []
     for (protocol, method), entry in board.entries.items():
         division = "" if entry.division == "closed" else ", open division"
@@ -47,7 +48,7 @@ def changes(board: Board) -> list[Change]:
         whose = "its authors" if reported.evidence == "authors" else "others"
         text = f"{count} number{'' if count == 1 else 's'} reported by {whose} read from their source"
         found.append(Change(reported.read, "", name, "reported", text))
-    return sorted(found, key=lambda change: (-change.day.toordinal(), change))
+    return sorted(found, key=lambda change: (-change.day.toordinal(), change.kind == "reported", change))
 
 
 def _ended(protocol: str, method: str, state: Lifecycle) -> list[Change]:
