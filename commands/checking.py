@@ -97,8 +97,12 @@ def validate(
         typer.Argument(metavar="PATH", help="A board's folder, an entry, a card, or an archive of scenes."),
     ],
     previous: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="The board before a change; no row may have vanished since.")
+        Path | None,
+        typer.Option(metavar="DIR", help="The board before a change; no row may vanish, no check be added."),
     ] = None,
+    maintainer: Annotated[
+        bool, typer.Option("--maintainer", help="With --previous: the change may record who checked a row.")
+    ] = False,
     annotations: Annotated[
         bool, typer.Option("--annotations", help="Print lines that GitHub shows beside changed files.")
     ] = False,
@@ -110,7 +114,7 @@ def validate(
     from ..leaderboard.faults import annotate, exit_code, faults_json, render
     from ..leaderboard.validate import validate as validate_files
 
-    faults = validate_files(path, previous=previous)
+    faults = validate_files(path, previous=previous, maintainer=maintainer)
     if as_json:
         print_json(faults_json(faults, str(path)))
     else:

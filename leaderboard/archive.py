@@ -135,7 +135,7 @@ def _members(
     size = os.fstat(file.fileno()).st_size
     if size > limits.archive_bytes:
         message = f"{size} bytes; archives of up to {limits.archive_bytes} are read"
-        return [], [Fault.error(path, "", message, "leave out what is no scene, or raise the limit")]
+        return [], [Fault.error(path, "", message, "archive the scenes of one method and protocol only")]
     if expected_sha256 is not None:
         found = hashlib.file_digest(file, "sha256").hexdigest()
         if found != expected_sha256:

@@ -186,7 +186,7 @@ def _sizes(path: Path, found: list[Member], limits: Limits) -> list[Fault]:
     total = sum(member.size for member in found)
     if total > limits.total_bytes:
         message = f"unpacks to {total} bytes; {limits.total_bytes} are allowed"
-        faults.append(Fault.error(path, "", message, "raise the limit if you trust it"))
+        faults.append(Fault.error(path, "", message, "archive the scenes of one method and protocol only"))
     return faults
 
 

@@ -11,7 +11,7 @@ from ..benchmark.roles import Role, in_order, role
 from .card import MethodCard, Reported
 from .entry import Entry
 
-__all__ = ["Board", "BoardFolder"]
+__all__ = ["Board", "BoardFolder", "board_of"]
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,14 @@ class BoardFolder:
 
     def all_reported(self) -> list[Path]:
         return sorted((self.root / "reported").glob("*.yml"))
+
+
+def board_of(entry: Path) -> Path | None:
+    """The folder of the board that an entry lies on, written as the entry's own path is; None where it lies on none."""
+    for path in (entry, entry.absolute()):  # as given where that says enough, so that messages name one file one way
+        if len(path.parents) > 2 and path.parents[1].name == "entries":
+            return path.parents[2]
+    return None
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,7 @@ class MethodCard(StrictModel):
         family: such as ``diffusion``, ``gan``, ``reference``.
         conditions: how it departs from the protocols' data and conditions; required in the open division.
         limits: known ones.
+        reported: the board's numbers from papers (names in ``reported/``) that are of the same method.
     """
 
     schema_version: Literal[1]
@@ -75,6 +76,7 @@ class MethodCard(StrictModel):
     parameters: Size | None = None
     limits: list[Text] = Field(default_factory=list, max_length=50)
     citation: BibTex | None = None
+    reported: list[Name] = Field(default_factory=list, max_length=20)
     lifecycle: Lifecycle = Lifecycle()
 
 
@@ -92,7 +94,7 @@ class ReportedNumber(StrictModel):
 
 
 class Reported(StrictModel):
-    """Numbers from a paper, in ``leaderboard/reported/<method>.yml``: shown beside the board, never ranked with it.
+    """Numbers from a paper, in ``leaderboard/reported/<name>.yml``: shown beside the board, never ranked with it.
 
     Args:
         evidence: `authors`: in the method's own paper; `second-hand`: measured by somebody else's.

@@ -50,6 +50,7 @@ def card_skeleton(info: dict[str, Any]) -> str:
         "parameters: null  # how many numbers were learnt",
         "limits: []  # known ones, a sentence each",
         "citation: null  # a BibTeX entry",
+        "reported: []  # names in the board's reported/, where numbers of this method stand",
     ]
     return "\n".join(lines) + "\n"
 

@@ -17,6 +17,9 @@ __all__ = ["Comparison", "compare_heads", "compare_metrics", "compare_tables"]
 
 PARTS = ("value", "ci_low", "ci_high")
 
+SAME_AZIMUTH_DEG = 1e-6
+"""The same camera's azimuth, rounded on two machines."""
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -70,9 +73,32 @@ def compare_metrics(
 
 
 def compare_tables(claimed: SceneTable, found: SceneTable, exact: bool) -> list[Comparison]:
-    """The values of single scenes and views, by metric: nearly all have to be within its tolerance."""
+    """The values of single scenes and views, by metric: nearly all have to be within its tolerance.
+
+    Which scenes and views have a value is compared exactly, and so is where a view looks from.
+    """
     theirs, ours = _by_metric(claimed), _by_metric(found)
-    return [_compare_rows(name, theirs.get(name), ours.get(name), exact) for name in dict.fromkeys([*theirs, *ours])]
+    compared = []
+    for name in dict.fromkeys([*theirs, *ours]):
+        pair = theirs.get(name), ours.get(name)
+        turned = _compare_azimuths(name, *pair, exact)
+        compared += [_compare_rows(name, *pair, exact), *([] if turned is None else [turned])]
+    return compared
+
+
+def _compare_azimuths(name: str, claimed: _Rows | None, found: _Rows | None, exact: bool) -> Comparison | None:
+    """The first azimuth that is another one; None where there is none."""
+    if claimed is None or found is None or len(claimed.yaw_deg) != len(found.yaw_deg):
+        return None  # said of the rows
+    gaps = np.abs(claimed.yaw_deg - found.yaw_deg)
+    gaps = np.minimum(gaps, 360.0 - gaps)  # -180 and 180 are one direction
+    one_sided = np.isnan(claimed.yaw_deg) != np.isnan(found.yaw_deg)
+    allowed = 0.0 if exact else SAME_AZIMUTH_DEG
+    off = np.flatnonzero((gaps > allowed) | one_sided)
+    if not len(off):
+        return None
+    pair = float(claimed.yaw_deg[off[0]]), float(found.yaw_deg[off[0]])
+    return Comparison(f"table {name}", "yaw_deg", *pair, 1.0, 0.0, False)
 
 
 def _compare_rows(name: str, claimed: _Rows | None, found: _Rows | None, exact: bool) -> Comparison:
@@ -108,9 +134,10 @@ def _compare_result(
 
 @dataclass(frozen=True, eq=False)
 class _Rows:
-    """The rows of one metric: index, view, seed and label [4, N], and values [N]."""
+    """The rows of one metric: index, view, seed and label [4, N], azimuths [N] and values [N]."""
 
     keys: npt.NDArray[np.int64]
+    yaw_deg: npt.NDArray[np.float64]
     values: npt.NDArray[np.float64]
 
 
@@ -120,5 +147,5 @@ def _by_metric(table: SceneTable) -> dict[str, _Rows]:
     for code, name in enumerate(table.metrics):
         own = np.flatnonzero(table.metric == code)
         own = own[np.lexsort((table.view[own], table.index[own]))]
-        found[name] = _Rows(keys[:, own], table.value[own])
+        found[name] = _Rows(keys[:, own], table.yaw_deg[own], table.value[own])
     return found

@@ -1,7 +1,8 @@
 """`Entry`: what a method reached under one protocol, as it lies in ``leaderboard/entries/<protocol>/<method>.json``.
 
-An entry says nothing that cannot be recomputed from the scenes it names by hash, and what an entry is
-trusted with (its tier) follows from the checks recorded in it, never from what a submitter writes.
+The numbers of an entry can be computed again from the scenes it names by hash. What an entry is trusted with (its
+tier) follows from the checks recorded in it; those are recorded by whoever maintains the board, and a request that
+brings some of its own is refused (`checks.kept`). What sampling took is the submitter's word alone.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 Line = Annotated[str, StringConstraints(max_length=500)]
 Text = Annotated[str, StringConstraints(max_length=4_000)]
-Url = Annotated[str, StringConstraints(pattern=r"^https://[^\s\"'<>]{1,480}$")]
+URL = r"^https://[^\s\"'<>]{1,480}$"
+Url = Annotated[str, StringConstraints(pattern=URL)]
 Number = Annotated[float, Field(allow_inf_nan=False, ge=-1e12, le=1e12)]
 Count = Annotated[int, Field(ge=0, le=1_000_000_000)]
 Size = Annotated[int, Field(ge=0, le=1_000_000_000_000_000)]
@@ -130,7 +132,7 @@ class PerScene(FileRecord):
 
 
 class Cost(StrictModel):
-    """What sampling took.
+    """What sampling took, as the run recorded it; of all this only `views` can be found again from the scenes.
 
     Args:
         seconds: wall time for all scenes.

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from ..benchmark.metric_catalogue import catalogue
 from ..benchmark.protocol import Protocol, load_protocol, protocol_names
@@ -70,6 +73,20 @@ class Expectation:
     def requested(self) -> int:
         """How many scenes, or samples of scenes, are asked for."""
         return self.protocol.scenes * self.protocol.samples
+
+    @cached_property
+    def azimuths(self) -> npt.NDArray[np.float64] | None:
+        """Where each view is seen from, degrees [scenes, views]; None where the cameras come with videos."""
+        if isinstance(self.protocol.sweep, FramesOfVideo):
+            return None
+        from ..metrics.base import azimuth_deg
+
+        known: dict[int, list[float]] = {}  # most protocols share one sweep among all scenes
+        requests = outlines(self.protocol.requests())
+        for request in requests:
+            if id(request.cameras) not in known:
+                known[id(request.cameras)] = azimuth_deg(request.cameras.yaw)
+        return np.array([known[id(request.cameras)] for request in requests])
 
 
 def find_protocol(name: str, board: Path | None) -> Protocol:

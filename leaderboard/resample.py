@@ -8,13 +8,15 @@ a little; drawn from another seed, by other weights or by hand, they differ by f
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from ..benchmark.determinism import deterministic
+from ..benchmark.method_record import info_record
 from ..benchmark.posed_scenes import with_videos
 from ..benchmark.progress import Progress
 from ..benchmark.protocol import Protocol
@@ -154,6 +156,7 @@ def resample_opened(
     pairs = (
         ("version", claimed.method.revision, info.version),
         ("weights", claimed.method.weights_sha256, info.weights_sha256),
+        *_details(claimed.method.details, info_record(info)["details"]),
     )
     changed = [f"{what}: the entry says {theirs}, here it is {ours}" for what, theirs, ours in pairs if theirs != ours]
     result = Resampling(claimed, changed=changed)
@@ -201,6 +204,12 @@ def _method_of(entry: Entry, given: str | None, device: str) -> Generator:
     if found.name != name:
         raise UserError(f"--method {given}: is called '{found.name}', and the entry is of '{name}'.")
     return found.load(device, 1)
+
+
+def _details(claimed: dict[str, Any], found: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    """What the method says of its settings: what, by the entry, here; None where one of them is silent."""
+    for key in sorted({*claimed, *found}):
+        yield key, claimed.get(key), found.get(key)
 
 
 def _chosen(opened: OpenedScenes, protocol: Protocol, seeds: int, draw: int | None) -> Sequence[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from ..scenes.errors import UserError
 from .entry import ENTRY_VERSION, Archive, Division, Entry, PerScene
 from .seeds import protocol_seeds, seeds_sha256
 
-__all__ = ["FinishedRun", "check_files", "entry_of", "open_run"]
+__all__ = ["FinishedRun", "check_files", "entry_of", "open_run", "views_drawn"]
 
 LONGEST_REASON = 4_000
 
@@ -164,7 +165,7 @@ def entry_of(
         "cost": {
             "seconds": made.seconds,
             "peak_memory_bytes": made.peak_memory_bytes,
-            "views": _views(run.protocol, {lost["index"] for lost in scenes["failed"]}),
+            "views": views_drawn(run.protocol, [lost["index"] for lost in scenes["failed"]]),
         },
         "environment": environment,
         "viewsweep": (environment.get("packages") or {}).get("viewsweep") or "unknown",
@@ -175,6 +176,14 @@ def entry_of(
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
         raise UserError(f"{run.place.path}: cannot become an entry ({faults}).") from error
+
+
+def views_drawn(protocol: Protocol, failed: Iterable[int]) -> int:
+    """How many pictures the scenes of a protocol have, but for those with the indices `failed`."""
+    lost = set(failed)
+    if isinstance(protocol.sweep, FramesOfVideo):
+        return len(protocol.sweep.frames) * (protocol.scenes * protocol.samples - len(lost))
+    return sum(len(request.cameras) for request in outlines(protocol.requests()) if request.index not in lost)
 
 
 def _refuse_overrides(place: RunDirectory, record: dict[str, Any]) -> None:
@@ -197,13 +206,6 @@ def _refuse_other_versions(place: RunDirectory, protocol: Protocol) -> None:
             f"{protocol.hash[:12]}; this viewsweep ships v{shipped.version}, {shipped.hash[:12]}.",
             hint="Run it again with the protocol as it is shipped, or give a protocol of your own another name.",
         )
-
-
-def _views(protocol: Protocol, failed: set[int]) -> int:
-    """How many pictures were drawn."""
-    if isinstance(protocol.sweep, FramesOfVideo):
-        return len(protocol.sweep.frames) * (protocol.scenes * protocol.samples - len(failed))
-    return sum(len(request.cameras) for request in outlines(protocol.requests()) if request.index not in failed)
 
 
 def _short(reason: str | None) -> str | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from ..benchmark.roles import in_order
 from ..scenes.errors import UserError
 from .archive import check_archive
-from .board import Board, BoardFolder
+from .board import Board, BoardFolder, board_of
 from .card import MethodCard, Reported
 from .cards import read_card, read_reported
 from .checks import Submission, check_entry, check_rows_kept
@@ -42,13 +42,17 @@ class _Read:
     faults: list[Fault] = field(default_factory=list)
 
 
-def validate(path: Path, *, previous: Path | None = None, today: datetime.date | None = None) -> list[Fault]:
+def validate(
+    path: Path, *, previous: Path | None = None, maintainer: bool = False, today: datetime.date | None = None
+) -> list[Fault]:
     """All faults of what lies at `path`.
 
     Args:
         path: the folder of a board, an entry (``.json``), a card or numbers from a paper (``.yml``), or an
             archive of scenes (``.tar``, ``.zip``). An entry is checked with the table, card and protocol around it.
-        previous: the folder of the same board before a change; no row may have vanished since.
+        previous: the folder of the same board before a change; no row may have vanished since, and no check have been
+            added.
+        maintainer: whether the change is by somebody who maintains the board, and may record checks.
         today: no day lies after it; the present one where it is not said.
 
     Raises:
@@ -57,10 +61,12 @@ def validate(path: Path, *, previous: Path | None = None, today: datetime.date |
     latest = datetime.date.today() + ONE_DAY if today is None else today
     if previous is not None and not (path.is_dir() and previous.is_dir()):
         raise UserError(f"{previous}: boards are compared with boards; give two folders.")
+    if maintainer and previous is None:
+        raise UserError("--maintainer belongs to --previous: without it nobody knows which checks are new.")
     if path.is_dir():
         found = _read_board(path, latest)
         if previous is not None:
-            found.faults += check_rows_kept(_rows(previous), found.entries, path)
+            found.faults += check_rows_kept(_rows(previous), found.entries, path, maintainer=maintainer)
             found.faults += _papers_kept(previous, path)
         return found.faults
     if not path.exists():
@@ -137,8 +143,7 @@ def _check_one(path: Path, today: datetime.date) -> list[Fault]:
     entry, faults = read_entry(path)
     if entry is None:
         return faults
-    place = path.absolute()
-    root = place.parents[2] if len(place.parents) > 2 and place.parents[1].name == "entries" else None
+    root = board_of(path)
     card = None
     if root is not None and (on_board := BoardFolder(root).card(entry.method.name)).exists():
         card, own = _check_card(on_board)
@@ -192,6 +197,10 @@ def _card_faults(path: Path, card: MethodCard) -> Iterator[Fault]:
         yield Fault.error(
             path, "conditions", "empty, but the division is open", "say how it departs from the protocols"
         )
+    papers = {other.stem for other in BoardFolder(path.parent.parent).all_reported()}
+    for name in card.reported:
+        if name not in papers:
+            yield Fault.error(path, "reported", f"there is no reported/{name}.yml", "add it, or correct the name")
     lifecycle = card.lifecycle
     if lifecycle.status == "superseded" and lifecycle.successor is None:
         yield Fault.error(path, "lifecycle.successor", "superseded by nothing", "name what took its place")
@@ -241,7 +250,9 @@ def _protocol_faults(root: Path) -> Iterator[Fault]:
         try:
             find_protocol(path.stem, root)
         except UserError as error:
-            yield Fault.error(path, "", " ".join(str(error).split()).rstrip("."), "see docs/protocols.md")
+            yield Fault.error(
+                path, "", " ".join(str(error).split()).rstrip("."), "viewsweep show tabletop64 prints one that is right"
+            )
 
 
 def _copies(folder: BoardFolder, entries: dict[tuple[str, str], Entry]) -> Iterator[Fault]:

@@ -20,15 +20,18 @@ from ..benchmark.posed_data import PosedData
 from ..benchmark.posed_scenes import with_videos
 from ..benchmark.progress import Progress
 from ..benchmark.protocol import FolderReference, Protocol
+from ..benchmark.registry import BUILT_IN, UNSHIPPED
 from ..benchmark.results import changed_files
 from ..benchmark.run_directory import RunDirectory
 from ..scenes.errors import UserError
 from .archive import open_archive, write_archive
+from .board import board_of
 from .checks.table import SceneTable, read_scene_table
 from .comparing import Comparison, compare_heads, compare_metrics, compare_tables
 from .entry import Archive, Entry, PerScene
 from .expectation import find_protocol
 from .faults import as_error
+from .run_entry import views_drawn
 from .scene_table import pack, rows_of
 from .seeds import protocol_seeds, seeds_sha256
 from .strict_json import load_entry
@@ -137,6 +140,7 @@ def verify_opened(
             ("archive.bytes", claimed.archive.bytes, opened.archive.bytes),
             ("archive.scenes", claimed.archive.scenes, opened.archive.scenes),
             ("per_scene.method", [name], rows.methods),
+            ("cost.views", claimed.cost.views, views_drawn(protocol, failed)),
         ]
     )
     metrics = compare_metrics(claimed, results["metrics"], versions, exact)
@@ -177,12 +181,12 @@ def protocol_of(entry: Entry, path: Path) -> Protocol:
 
     Args:
         entry: as it was read.
-        path: where it lies: entries/<protocol>/<method>.json of a board.
+        path: where it lies: entries/<protocol>/<method>.json of a board; elsewhere only shipped protocols are known.
 
     Raises:
         UserError: nobody knows it, or it is faulty.
     """
-    return find_protocol(entry.protocol.name, path.absolute().parents[2])
+    return find_protocol(entry.protocol.name, board_of(path))
 
 
 def _evaluated(run: RunDirectory, protocol: Protocol, method: str, data: Path | None, progress: Progress) -> Evaluated:
@@ -213,5 +217,10 @@ def _own_table(run: RunDirectory, method: str) -> SceneTable:
 
 
 def _where(entry: Entry) -> str:
-    url = entry.archive.url
-    return f"Download it from {url}." if url else "The entry does not say where its archive is; ask its authors."
+    if entry.archive.url:
+        return f"Download it from {entry.archive.url}."
+    name = entry.method.name
+    if name in BUILT_IN and name not in UNSHIPPED:
+        drawn = f"viewsweep run {entry.protocol.name} --methods {name} --out again"
+        return f"The entry does not say where its archive is; draw it with `{drawn}`, it is again/scenes/{name} then."
+    return "The entry does not say where its archive is; ask its authors."

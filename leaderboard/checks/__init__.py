@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from ..faults import Fault
 from .counts import check_archived_scenes, check_cost, check_failed_scenes, check_scene_counts
 from .history import check_attestations, check_dates, check_lifecycle
-from .kept import check_rows_kept
+from .kept import check_rows_kept, measured
 from .method import check_card_name, check_division, check_reference_family, check_revision, check_weights
 from .place import check_place
 from .protocol import check_protocol, check_seeds, check_split
@@ -21,7 +21,7 @@ from .submission import Submission
 from .table_content import check_rows_complete, check_rows_of_protocol, check_rows_own, check_rows_unique, check_values
 from .table_means import check_means
 
-__all__ = ["ENTRY_CHECKS", "Submission", "check_entry", "check_rows_kept"]
+__all__ = ["ENTRY_CHECKS", "Submission", "check_entry", "check_rows_kept", "measured"]
 
 ENTRY_CHECKS: tuple[Callable[[Submission], Iterable[Fault]], ...] = (
     check_place,

@@ -17,6 +17,9 @@ __all__ = ["check_rows_complete", "check_rows_of_protocol", "check_rows_own", "c
 ANEW = "write entry and table anew with viewsweep submit"
 UNKNOWN = -1  # what the table holds for no seed and no class
 
+SAME_AZIMUTH_DEG = 1e-3
+"""Cameras are stored with fewer digits than they are asked for with."""
+
 Chosen = npt.NDArray[np.bool_]
 
 
@@ -76,7 +79,7 @@ def check_values(submission: Submission) -> Iterator[Fault]:
 
 
 def check_rows_of_protocol(submission: Submission) -> Iterator[Fault]:
-    """Scenes, views, seeds and classes are those of the protocol, and no failed scene has a value."""
+    """Scenes, views, azimuths, seeds and classes are those of the protocol, and no failed scene has a value."""
     table, expected = submission.table, submission.expected
     if table is None or expected is None:
         return
@@ -85,6 +88,7 @@ def check_rows_of_protocol(submission: Submission) -> Iterator[Fault]:
     yield from _wrong(submission, "index", ~inside, f"are of scenes beyond the {count} there are")
     views = (table.view >= -1) & (table.view < expected.views)
     yield from _wrong(submission, "view", ~views, f"are of views beyond the {expected.views} there are")
+    yield from _wrong(submission, "yaw_deg", _turned(table, expected), "look from elsewhere than the protocol's camera")
     failed = np.isin(table.index, [scene.index for scene in submission.entry.scenes.failed])
     yield from _wrong(submission, "index", failed, "are of scenes that failed")
     safe = np.where(inside, table.index, 0)
@@ -119,6 +123,19 @@ def check_rows_complete(submission: Submission) -> Iterator[Fault]:
             if missing := sorted(wanted - there):
                 message = f"{key} lacks the scenes {listed(missing)}"
                 yield submission.table_error(key, message, "a mean over the other scenes is no result; write failed")
+
+
+def _turned(table: SceneTable, expected: Expectation) -> Chosen:
+    """Rows of a view with another azimuth than the one it was asked for at."""
+    known = expected.azimuths
+    if known is None:
+        return np.zeros(len(table), dtype=bool)
+    scenes, views = known.shape
+    inside = (table.index >= 0) & (table.index < scenes) & (table.view >= 0) & (table.view < views)
+    asked = known[np.where(inside, table.index, 0), np.where(inside, table.view, 0)]
+    gap = np.abs(table.yaw_deg - asked)
+    turned: Chosen = inside & (np.minimum(gap, 360.0 - gap) > SAME_AZIMUTH_DEG)
+    return turned
 
 
 def _scene_rows(table: SceneTable, key: str) -> npt.NDArray[np.int64]:

@@ -157,6 +157,8 @@ def _numbers(
     rows: list[tuple[Any, ...]] = []
     metrics = {}
     samples = expected.protocol.samples
+    assert expected.azimuths is not None
+    azimuths = expected.azimuths.tolist()
     for key, facts in expected.metrics.items():
         result: dict[str, Any] = {"version": facts.version, "value": None, "n": 0, "status": "not_run", "reason": None}
         low, high = (end if math.isfinite(end) else other for end, other in zip(facts.bounds, (-2.0, 2.0), strict=True))
@@ -178,7 +180,7 @@ def _numbers(
                 known = (method, index, expected.seeds[index], -1 if label is None else label, key)
                 rows.append((*known, -1, math.nan, value))
                 if "@" not in key:
-                    rows += [(*known, view, 60.0 * view, value) for view in range(expected.views)]
+                    rows += [(*known, view, azimuths[index][view], value) for view in range(expected.views)]
         interval = interval_of_mean(scenes, bounds=facts.bounds) or (None, None)
         value = math.fsum(scenes) / len(scenes)
         span = {"ci_low": interval[0], "ci_high": interval[1]}

@@ -111,8 +111,8 @@ def test_the_pictures_of_a_protocol_are_part_of_its_hash(board: Path) -> None:
 # A board and what it was before
 
 
-def compare(board: Path, previous: Path) -> list[tuple[str, str, str]]:
-    faults = validate(board, previous=previous, today=TODAY)
+def compare(board: Path, previous: Path, *, maintainer: bool = False) -> list[tuple[str, str, str]]:
+    faults = validate(board, previous=previous, maintainer=maintainer, today=TODAY)
     return [(fault.severity, fault.path.removeprefix(f"{board}/"), fault.key) for fault in faults]
 
 
@@ -152,9 +152,34 @@ def compare_other_way(board: Path, pristine: Path) -> list[tuple[str, str, str]]
 ATTESTED = {"kind": "verified", "by": "Ada", "date": "2026-03-01", "viewsweep": "0.1.0"}
 
 
-def test_a_row_that_becomes_verified_is_pointed_out_to_the_reviewer(board: Path, pristine_board: Path) -> None:
+def test_only_a_maintainer_makes_a_row_verified(board: Path, pristine_board: Path, tmp_path: Path) -> None:
     edit(board, attestations=[ATTESTED])
-    assert compare(board, pristine_board) == [("warning", ENTRY, "attestations")]
+    assert compare(board, pristine_board) == [("error", ENTRY, "attestations")]
+    assert compare(board, pristine_board, maintainer=True) == [("warning", ENTRY, "attestations")]
+    assert call(board, "--previous", pristine_board).exit_code == 3
+    assert call(board, "--previous", pristine_board, "--maintainer").exit_code == 0
+    older = Path(shutil.copytree(board, tmp_path / "older"))
+    assert compare(board, older) == []
+    edit(board, attestations=[ATTESTED | {"by": "Somebody else"}])
+    assert compare(board, older) == [("error", ENTRY, "attestations")]
+
+
+def test_a_new_row_does_not_come_verified(board: Path, pristine_board: Path, tmp_path: Path) -> None:
+    older = Path(shutil.copytree(pristine_board, tmp_path / "older"))
+    for suffix in (".json", ".parquet"):
+        (older / ENTRY).with_suffix(suffix).unlink()
+    edit(board, attestations=[ATTESTED])
+    assert compare(board, older) == [("error", ENTRY, "attestations")]
+
+
+def test_a_maintainer_without_a_board_before_is_told(board: Path) -> None:
+    with pytest.raises(UserError, match="--maintainer belongs to --previous"):
+        validate(board, maintainer=True)
+
+
+def test_another_cost_is_pointed_out(board: Path, pristine_board: Path) -> None:
+    edit(board, **{"cost.seconds": 1.0})
+    assert compare(board, pristine_board) == [("warning", ENTRY, "cost")]
 
 
 def test_no_check_outlives_the_numbers_it_was_made_of(board: Path, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
+from viewsweep.leaderboard.validate import FOLDERS
 
 FOLDER = Path(__file__).parents[3] / ".github" / "workflows"
 FILES = sorted(FOLDER.glob("*.yml"))
@@ -51,6 +52,14 @@ def test_a_request_is_judged_by_the_code_it_goes_to_and_may_write_nothing() -> N
     assert "path" not in checkouts[0]
     assert checkouts[1]["path"] == "submission"
     assert all(not step["persist-credentials"] for step in checkouts)
+
+
+def test_a_request_is_checked_whatever_of_the_board_it_changes_and_by_nobody_in_charge() -> None:
+    flow = loaded(FOLDER / "submission.yml")
+    assert set(flow[True]["pull_request"]["paths"]) == {f"leaderboard/{name}/**" for name in FOLDERS}
+    (line,) = [step["run"] for step in flow["jobs"]["validate"]["steps"] if " validate " in step.get("run", "")]
+    assert "--previous" in line
+    assert "--maintainer" not in line
 
 
 def test_nothing_of_a_request_is_put_into_a_shell() -> None:

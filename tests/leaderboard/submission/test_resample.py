@@ -39,6 +39,16 @@ def test_another_version_does_not_pass(submitted: Written, tmp_path: Path) -> No
     assert not found.passed
 
 
+def test_other_settings_do_not_pass(submitted: Written, board: Path, tmp_path: Path) -> None:
+    path = board / "entries/pebbles16/bright.json"
+    content = json.loads(path.read_text())
+    content["method"]["details"] = {"gain": 1.2}
+    path.write_text(json.dumps(content))
+    found = resample(path, scenes=submitted.archive, seeds=1, method=str(write_method(tmp_path)))
+    assert found.changed == ["gain: the entry says 1.2, here it is 1.1"]
+    assert not found.passed
+
+
 def test_a_method_that_fails_is_no_pass(submitted: Written, tmp_path: Path) -> None:
     method = write_method(tmp_path)
     method.write_text(method.read_text().replace("true = ", "raise RuntimeError('no luck')\n            true = "))

@@ -21,7 +21,7 @@ from viewsweep.leaderboard.scene_table import pack
 from viewsweep.leaderboard.strict_json import load_entry
 from viewsweep.leaderboard.submit import Written
 from viewsweep.leaderboard.tolerances import difference, rows_that_may_differ, tolerance
-from viewsweep.leaderboard.verify import Verification, verify
+from viewsweep.leaderboard.verify import Verification, protocol_of, verify
 from viewsweep.scenes.errors import UserError
 
 ENTRY = Path("entries/pebbles16/bright.json")
@@ -88,6 +88,7 @@ def test_one_number_changed_by_one_per_cent_is_found(submitted: Written, board: 
         (lambda entry: entry["scenes"].update(seeds_sha256="0" * 64), ("scenes.seeds_sha256", "")),
         (lambda entry: entry["protocol"].update(hash="0" * 64), ("protocol.hash", "")),
         (lambda entry: entry["archive"].update(scenes=300), ("archive.scenes", "")),
+        (lambda entry: entry["cost"].update(views=11), ("cost.views", "")),
     ],
 )
 def test_other_claims_are_compared_too(
@@ -111,6 +112,29 @@ def test_a_table_with_one_other_value_is_found(submitted: Written, board: Path) 
     assert differing(verify(changed(board, change), scenes=submitted.archive)) == [("table nfs", "values")]
 
 
+def test_a_table_with_other_azimuths_is_found(submitted: Written, board: Path) -> None:
+    path = board / ENTRY.with_suffix(".parquet")
+    table = pyarrow.parquet.read_table(path)
+    turned = pyarrow.array(table["yaw_deg"].to_numpy() + 1.0)
+    content = pack(table.set_column(table.schema.get_field_index("yaw_deg"), "yaw_deg", turned))
+    path.write_bytes(content)
+
+    def change(entry: dict[str, Any]) -> None:
+        entry["per_scene"] |= {"sha256": sha256_bytes(content), "bytes": len(content)}
+
+    found = differing(verify(changed(board, change), scenes=submitted.archive))
+    assert ("table warp_psnr", "yaw_deg") in found
+    assert {part for _, part in found} == {"yaw_deg"}
+
+
+def test_an_entry_off_every_board_is_of_a_shipped_protocol(submitted: Written) -> None:
+    entry = load_entry(submitted.entry)
+    with pytest.raises(UserError, match="There is no protocol named 'pebbles16'"):
+        protocol_of(entry, Path("/x.json"))
+    shipped = entry.protocol.model_copy(update={"name": "tabletop64"})
+    assert protocol_of(entry.model_copy(update={"protocol": shipped}), Path("/x.json")).name == "tabletop64"
+
+
 def test_a_table_that_is_not_the_entrys_is_refused(submitted: Written, board: Path) -> None:
     path = board / ENTRY.with_suffix(".parquet")
     path.write_bytes(path.read_bytes()[:-100])
@@ -125,6 +149,14 @@ def test_an_archive_that_is_not_the_entrys_is_refused(submitted: Written, tmp_pa
         verify(submitted.entry, scenes=other)
     with pytest.raises(UserError, match=r"no such archive or folder.* ask its authors"):
         verify(submitted.entry, scenes=tmp_path / "nothing.tar")
+
+
+def test_scenes_of_a_shipped_method_can_be_drawn_where_there_is_no_archive(submitted: Written, board: Path) -> None:
+    path = changed(board, lambda entry: entry["method"].update(name="frozen"))
+    with pytest.raises(
+        UserError, match=r"viewsweep run pebbles16 --methods frozen --out again`, it is again/scenes/frozen"
+    ):
+        verify(path, scenes=board / "nothing.tar")
 
 
 def test_an_entry_of_an_unknown_protocol_is_refused(submitted: Written, board: Path) -> None:
