@@ -35,7 +35,10 @@ def submit(
         typer.Option(help="Where to put the scenes: a .tar or .zip.", show_default="DIR/METHOD-scenes.tar"),
     ] = None,
     archive_url: Annotated[str | None, typer.Option(help="Where others will find that archive, https.")] = None,
-    date: Annotated[str | None, typer.Option(help="Of submission, 2030-01-31.", show_default="today")] = None,
+    date: Annotated[
+        str | None,
+        typer.Option(help="Of submission, 2030-01-31.", show_default="that of the same results, or today"),
+    ] = None,
     as_json: Json = False,
     offline: Offline = False,
 ) -> None:
@@ -55,10 +58,12 @@ def submit(
         date=_day(date),
     )
     if as_json:
-        print_json(_files(written) | {"faults": [vars(fault) for fault in written.faults]})
+        print_json(_files(written) | {"notes": written.notes, "faults": [vars(fault) for fault in written.faults]})
     else:
         for what, path in _files(written).items():
             typer.echo(f"{what}: {path}")
+        for note in written.notes:
+            typer.echo(f"note: {note}")
         for fault in written.faults:
             typer.echo(f"{fault.severity}: {fault}")
         typer.echo(_next_step(written))

@@ -6,6 +6,7 @@ import datetime
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet
 import pytest
@@ -66,6 +67,66 @@ def test_equal_runs_give_equal_bytes(finished: Path, submitted: Written, tmp_pat
     )
     for part in ("entry", "table", "card", "archive"):
         assert getattr(again, part).read_bytes() == getattr(submitted, part).read_bytes()
+
+
+ENDED = {"status": "withdrawn", "date": "2025-06-01", "reason": "A fault in sampling.", "successor": None}
+CHECKED = {"kind": "verified", "by": "Ada", "date": "2025-05-20", "viewsweep": "0.1.0"}
+
+
+def edit(path: Path, **values: object) -> None:
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+
+def test_the_same_results_keep_their_day_their_checks_and_their_end(run: Path, board: Path) -> None:
+    path = BoardFolder(board).entry("pebbles16", "bright")
+    edit(path, attestations=[CHECKED], lifecycle=ENDED)
+    before = load_entry(path)
+    again = submit(run, board=BoardFolder(board))
+    assert load_entry(path) == before
+    assert (again.errors, len(again.notes)) == ([], 1)
+    assert "The row stays withdrawn (A fault in sampling.)" in again.notes[0]
+    submit(run, board=BoardFolder(board), archive_url="https://example.org/bright.tar")
+    submit(run, board=BoardFolder(board))
+    assert load_entry(path).archive.url == "https://example.org/bright.tar"
+    with pytest.raises(UserError, match="was checked before"):
+        submit(run, board=BoardFolder(board), date=datetime.date(2025, 5, 30))
+
+
+def test_other_results_lose_their_checks_and_that_is_said(run: Path, board: Path) -> None:
+    path = BoardFolder(board).entry("pebbles16", "bright")
+    other = json.loads(path.read_text())["metrics"]
+    other["nfs"]["n"] = 2
+    edit(path, attestations=[CHECKED], lifecycle=ENDED, metrics=other)
+    written = submit(run, board=BoardFolder(board))
+    entry, today = load_entry(path), datetime.date.today()
+    assert (entry.attestations, entry.lifecycle.status, entry.submitted) == ([], "withdrawn", today)
+    assert written.errors == []
+    said = " ".join(written.notes)
+    assert "the checks of them were dropped: verified by Ada on 2025-05-20." in said
+    assert f"Its day moves from 2025-06-01 to {today}" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"archive_url": "http://example.org/bright.tar"}, "this is no address"),
+        ({"date": datetime.date(2999, 1, 1)}, "lies in the future"),
+    ],
+    ids=["address", "day"],
+)
+def test_what_no_board_takes_leaves_a_good_entry_alone(run: Path, board: Path, arguments: Any, said: str) -> None:
+    before = {path: path.read_bytes() for path in board.rglob("*") if path.is_file()}
+    with pytest.raises(UserError, match=said):
+        submit(run, board=BoardFolder(board), **arguments)
+    assert {path: path.read_bytes() for path in board.rglob("*") if path.is_file()} == before
+
+
+def test_a_fault_of_a_card_is_told_once(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    faults = submit(run, board=BoardFolder(Path("leaderboard"))).faults
+    told = [(fault.key, fault.message) for fault in faults]
+    assert len(told) == len(set(told)) > 3
+    assert {fault.path.partition(":")[0] for fault in faults} == {"leaderboard/methods/bright.yml"}
 
 
 def test_the_only_competitor_is_meant_and_several_are_asked_about(run: Path, tmp_path: Path) -> None:
