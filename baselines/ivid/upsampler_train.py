@@ -160,7 +160,7 @@ def _recipe(config: str, steps: int | None, changes: Mapping[str, Any]) -> tuple
     if changes.get("precision", "no") not in ("bf16", "fp16", "no"):
         raise UnknownName("precision", changes["precision"], ("bf16", "fp16", "no"))
     if "first_weights" in changes:
-        raise UserError("--first-weights: the upsampler is one network and starts from nothing.")
+        raise UserError("first_weights: the upsampler is one network and starts from nothing.")
     recipe = UPSAMPLER_CONFIGS[name]
     return name, replace(recipe, **changes, steps=recipe.steps if steps is None else steps)
 

@@ -318,7 +318,7 @@ def test_targets_are_what_the_enlarged_picture_lacks(data: Path) -> None:
         (
             "tiny",
             {"first_weights": "shipped:small"},
-            "--first-weights: the upsampler is one network and starts from nothing.",
+            "first_weights: the upsampler is one network and starts from nothing.",
         ),
         ("imagenet256", {}, "The configuration imagenet256-upsampler trains on pictures of your own."),
     ],
