@@ -70,6 +70,16 @@ def test_package_data_belongs_to_listed_packages():
     assert set(setup["package-data"]) <= set(setup["packages"])
 
 
+def test_the_board_comes_with_the_package():
+    setup = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    board = ROOT / "leaderboard"
+    shipped = {path for pattern in setup["package-data"]["viewsweep.leaderboard"] for path in board.glob(pattern)}
+    folders = ("entries", "methods", "protocols", "reported", "schema")
+    held = {path for name in folders for path in (board / name).rglob("*") if path.is_file()}
+    assert held - shipped == set()
+    assert {path.suffix for path in shipped} >= {".json", ".parquet", ".yml"}
+
+
 def test_every_folder_of_the_package_has_a_floor():
     assert {name.split(".")[1] for name in packages() if "." in name} == set(FLOORS)
 
