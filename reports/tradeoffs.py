@@ -18,15 +18,9 @@ from .provenance import costs
 from .rundir import Method, RunFiles
 from .svg import Scale, element, group, linear, method_styles, nice_ticks, padded, path, spread, text_width
 from .tables import column
+from .weighing import CONSISTENCY, QUALITY, preferred
 
 __all__ = ["Axis", "Tradeoff", "front", "tradeoffs"]
-
-QUALITY = (
-    *("fid[inception]", "kid[inception]", "kid[tabletop]", "fid[tabletop]", "best_psnr_unseen", "best_psnr"),
-    *("is[tabletop]", "psnr", "lpips"),
-)
-CONSISTENCY = ("warp_psnr", "warp_zncc", "geometric_share", "tsed", "context_psnr", "sample_psnr_seen")
-"""What stands for quality and for consistency: the first of each that two methods have values of."""
 
 WIDTH, HEIGHT = 420.0, 300.0
 LEFT, TOP, BOTTOM, RIGHT = 48.0, 14.0, 42.0, 16.0
@@ -102,9 +96,10 @@ def front(run: RunFiles, axes: Sequence[Axis]) -> tuple[str, ...]:
 
 
 def _metric_axis(run: RunFiles, candidates: Sequence[str]) -> Axis | None:
-    for name in candidates:
-        definition = run.definitions.get(name)
-        if definition is None or definition.higher_is_better is None:
+    """The first of the candidates that two methods have values of."""
+    for name in preferred(candidates, run.definitions):
+        definition = run.definitions[name]
+        if definition.higher_is_better is None:
             continue
         values = {
             method.name: (outcome.value, outcome.low, outcome.high)

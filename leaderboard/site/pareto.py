@@ -1,7 +1,8 @@
 """Quality against consistency against cost: three small charts, better always up and to the right.
 
 A competing method is on the front where no other one of its division is at least as good on all three
-and better on one. No weights, no sum: that choice is the reader's. References are drawn hollow and
+and better on one. Costs are wall times of different machines and days: they differ only where one is more than
+twice the other. No weights, no sum: that choice is the reader's. References are drawn hollow and
 are never on the front, nor are methods that lost scenes.
 """
 
@@ -17,13 +18,14 @@ from markupsafe import Markup
 
 from ...reports.numbers import format_number
 from ...reports.svg import element, group, linear, nice_ticks, padded, path, spread, text_width
+from ...reports.weighing import CONSISTENCY, QUALITY, preferred
 from .addresses import method_page
 from .tables import Row, Table
 
 __all__ = ["Axis", "axes_of", "front", "panels"]
 
-QUALITY = ("fid", "kid", "best_psnr_unseen", "best_psnr", "best_feature_distance", "best_lpips", "psnr")
-CONSISTENCY = ("warp_zncc", "warp_psnr", "geometric_share", "tsed", "diversity_contrast", "context_psnr")
+SAME_COST = math.log10(2)
+"""How far apart two costs may be and still count as one, on the logarithmic axis."""
 
 WIDTH, HEIGHT = 420.0, 300.0
 LEFT, RIGHT, TOP, BOTTOM = 46.0, 14.0, 12.0, 46.0
@@ -33,13 +35,17 @@ MOST_LABELS = 12
 
 @dataclass(frozen=True)
 class Axis:
-    """One thing to be good at: `value` of a row, larger is better where `higher` says so; cost is logarithmic."""
+    """One thing to be good at: `value` of a row, larger is better where `higher` says so; cost is logarithmic.
+
+    Two rows that are at most `room` apart, in the units of the axis, count as equally good.
+    """
 
     key: str
     title: str
     higher: bool
     value: Callable[[Row], float | None]
     logarithmic: bool = False
+    room: float = 0.0
 
     def of(self, row: Row) -> float | None:
         """Where a row stands, in the units of the axis."""
@@ -61,29 +67,31 @@ class Axis:
 def axes_of(table: Table) -> list[Axis]:
     """Quality, consistency and cost, as far as the protocol measures them."""
     found = []
-    for key, stems in (("Quality", QUALITY), ("Consistency", CONSISTENCY)):
-        columns = {column.definition.id.split("[")[0]: column for column in reversed(table.columns)}
-        column = next((columns[stem] for stem in stems if stem in columns), None)
-        if column is None or column.definition.higher_is_better is None:
-            continue
-        place = table.place(column.definition.id)
-        title = f"{column.definition.title}{f' ({column.unit})' if column.unit else ''}"
-        found.append(Axis(key, title, column.definition.higher_is_better, partial(_value_at, place)))
-    found.append(Axis("Cost", "seconds a view", False, lambda row: row.entry.cost.seconds_per_view, True))
+    for key, choices in (("Quality", QUALITY), ("Consistency", CONSISTENCY)):
+        for name in preferred(choices, [column.definition.id for column in table.columns]):
+            place = table.place(name)
+            column = table.columns[place]
+            higher = column.definition.higher_is_better
+            if higher is not None:
+                title = f"{column.definition.title}{f' ({column.unit})' if column.unit else ''}"
+                found.append(Axis(key, title, higher, partial(_value_at, place)))
+                break
+    found.append(Axis("Cost", "seconds a view", False, lambda row: row.entry.cost.seconds_per_view, True, SAME_COST))
     return found
 
 
 def front(rows: Sequence[Row], axes: Sequence[Axis]) -> set[str]:
     """Names of the rows that no other row dominates; a row without all numbers is on no front."""
     points = {row.name: point for row in rows if (point := _point(row, axes)) is not None}
-    return {
-        name
-        for name, own in points.items()
-        if not any(
-            other != own and all(theirs >= mine for theirs, mine in zip(other, own, strict=True))
-            for other in points.values()
+    rooms = [axis.room for axis in axes]
+
+    def beats(other: Sequence[float], own: Sequence[float]) -> bool:
+        gains = [theirs - mine for theirs, mine in zip(other, own, strict=True)]
+        return all(gain >= -room for gain, room in zip(gains, rooms, strict=True)) and any(
+            gain > room for gain, room in zip(gains, rooms, strict=True)
         )
-    }
+
+    return {name for name, own in points.items() if not any(beats(other, own) for other in points.values())}
 
 
 def panels(table: Table, root: str) -> list[tuple[str, Markup]]:

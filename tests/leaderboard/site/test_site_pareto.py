@@ -8,6 +8,7 @@ import pytest
 from viewsweep.leaderboard.site.definitions import meanings
 from viewsweep.leaderboard.site.pareto import axes_of, front, panels
 from viewsweep.leaderboard.site.tables import Table, protocol_tables
+from viewsweep.reports.weighing import CONSISTENCY, QUALITY, preferred
 
 from .made_board import board, entry, result
 
@@ -30,6 +31,29 @@ def test_the_front_is_what_nobody_else_matches_on_all() -> None:
         good=(10, 0.9, 5), cheap=(20, 0.5, 0.1), worse=(20, 0.4, 0.2), twin=(10, 0.9, 5), unknown=(5, 0.99, None)
     )
     assert front(table.rows, axes_of(table)) == {"good", "cheap", "twin"}
+
+
+def test_cost_counts_from_a_factor_of_two() -> None:
+    close = made(better=(10, 0.9, 0.033), faster=(20, 0.5, 0.020))
+    assert front(close.rows, axes_of(close)) == {"better"}
+    far = made(better=(10, 0.9, 0.041), faster=(20, 0.5, 0.020))
+    assert front(far.rows, axes_of(far)) == {"better", "faster"}
+    equal = made(slow=(10, 0.9, 0.033), quick=(10, 0.9, 0.020), crawling=(10, 0.9, 0.05))
+    assert front(equal.rows, axes_of(equal)) == {"slow", "quick"}
+
+
+def test_the_site_weighs_what_a_report_weighs() -> None:
+    numbers = {
+        "fid[tabletop]": result(9.0),
+        "kid[tabletop]": result(1.0),
+        "warp_zncc": result(0.9),
+        "warp_psnr": result(30.0),
+    }
+    table = protocol_tables(board([entry("a", metrics=numbers)]), meanings(numbers))["tabletop64"][0]
+    ids = [column.definition.id for column in table.columns]
+    assert [preferred(choices, ids)[0] for choices in (QUALITY, CONSISTENCY)] == ["kid[tabletop]", "warp_psnr"]
+    assert [axis.of(table.rows[0]) for axis in axes_of(table)[:2]] == [1.0, 30.0]
+    assert preferred(QUALITY, ["fid[dinov2]", "warp_psnr"]) == ["fid[dinov2]"]
 
 
 def test_references_are_drawn_and_on_no_front() -> None:
