@@ -60,7 +60,10 @@ def serve(
     from ..leaderboard.site import serve as serve_folder
 
     _build(out, board, title, None, repository)
-    serve_folder(out, port=port, ready=lambda address: typer.echo(f"Serving {out} at {address} (Ctrl-C ends it)"))
+    try:
+        serve_folder(out, port=port, ready=lambda address: typer.echo(f"Serving {out} at {address} (Ctrl-C ends it)"))
+    except KeyboardInterrupt:  # the way it is meant to end
+        typer.echo(f"No longer served; the pages stay in {out}.", err=True)
 
 
 def _build(

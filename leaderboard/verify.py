@@ -221,6 +221,6 @@ def _where(entry: Entry) -> str:
         return f"Download it from {entry.archive.url}."
     name = entry.method.name
     if name in BUILT_IN and name not in UNSHIPPED:
-        drawn = f"viewsweep run {entry.protocol.name} --methods {name} --out again"
+        drawn = f"viewsweep sample {entry.protocol.name} --methods {name} --out again"
         return f"The entry does not say where its archive is; draw it with `{drawn}`, it is again/scenes/{name} then."
     return "The entry does not say where its archive is; ask its authors."

@@ -22,6 +22,8 @@ CSV_COLUMNS = (
     *("protocol", "version", "hash", "method", "role", "division", "tier", "status", "metric", "metric_version"),
     *("value", "ci_low", "ci_high", "n", "result", "reason", "rank"),
 )
+RECORD = re.compile(r"^(?=[ \t]*@\w+\s*\{)", re.MULTILINE)
+KEY = re.compile(r"@\w+\s*\{\s*([^\s,}]+)")
 COMMANDS = re.compile(r"@\s*(preamble|string|include)\b", re.IGNORECASE)
 
 
@@ -89,13 +91,21 @@ def latex_of(table: Table) -> str:
 
 
 def bibtex(board: Board) -> str:
-    """The citations of all cards; one that holds BibTeX commands is left to the reader's own eye."""
-    parts = []
+    """The citations of all cards, the first of each key; one with BibTeX commands is left to the reader's own eye.
+
+    BibTeX refuses a file that gives a key twice, and takes keys that differ in case for the same.
+    """
+    found: dict[str, str] = {}
     for name, card in sorted(board.cards.items()):
-        if card.citation is not None:
-            safe = not COMMANDS.search(card.citation)
-            parts.append(card.citation.strip() if safe else f"% {name}: its citation holds commands; see its page.")
-    return "\n\n".join(dict.fromkeys(parts)) + "\n"
+        if card.citation is None:
+            continue
+        if COMMANDS.search(card.citation):
+            found[f"% {name}"] = f"% {name}: its citation holds commands; see its page."
+            continue
+        for record in filter(None, map(str.strip, RECORD.split(card.citation))):
+            key = KEY.match(record)
+            found.setdefault(key[1].lower() if key else record, record)
+    return "\n\n".join(found.values()) + "\n"
 
 
 def _line(row: Row, name: str, cell: Cell | None) -> list[object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
@@ -11,6 +12,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from ...benchmark.registry import BUILT_IN, UNSHIPPED
 from ...reports.assets import asset, policy
 from ...reports.curve_points import gaps_by_metric, is_curve_point
 from ...reports.numbers import NOTHING, decimals_for, format_duration, format_number
@@ -35,6 +37,7 @@ MANY_ROWS = 60
 """From here on a table has columns of one width, so that rows out of sight need no layout."""
 MOST_FAILURES = 50
 MEBI = 1 << 20
+QUOTED = re.compile(r"`+([^`]+)`+")
 
 TIERS = {
     "verified": "the maintainers recomputed every metric from the archived scenes",
@@ -72,6 +75,18 @@ class Site:
                 for row in table.rows:
                     found.setdefault(row.name, []).append((table, row))
         return found
+
+    @cached_property
+    def in_print(self) -> dict[str, list[str]]:
+        """For numbers from papers, by name, the methods on this board that they are of: so named, or by their cards."""
+        return {
+            key: [name for name in self.methods if name == key or key in self._papers(name)]
+            for key in self.board.reported
+        }
+
+    def _papers(self, method: str) -> list[str]:
+        card = self.board.cards.get(method)
+        return [] if card is None else card.reported
 
     @cached_property
     def worth_seeing(self) -> dict[str, list[str]]:
@@ -206,7 +221,7 @@ def _method(site: Site, name: str) -> dict[str, Any]:
         "facts": _card_facts(card) if card else [],
         "entries": [_entry(table, row) for table, row in entries],
         "others": {table.protocol: _opponents(site, table, name) for table, _ in entries},
-        "reported": [(key, numbers) for key, numbers in sorted(site.board.reported.items()) if numbers.name == name],
+        "reported": [(key, numbers) for key, numbers in _reported(site.board) if name in site.in_print[key]],
         "state": card.lifecycle if card else None,
     }
 
@@ -254,6 +269,7 @@ def _entry(table: Table, row: Row) -> dict[str, Any]:
         "failed": entry.scenes.failed[:MOST_FAILURES],
         "failed_left": max(0, len(entry.scenes.failed) - MOST_FAILURES),
         "facts": _entry_facts(entry),
+        "drawn_here": row.name in BUILT_IN and row.name not in UNSHIPPED,
         "environment": [(".".join(path), text) for path, text in flatten(entry.environment)],
         "details": [(".".join(path), text) for path, text in flatten(entry.method.details)],
     }
@@ -338,6 +354,13 @@ def _reported(board: Board) -> list[tuple[str, Reported]]:
     return sorted(board.reported.items())
 
 
+def _prose(paragraph: str) -> Markup:
+    """A paragraph of a docstring as HTML: what stands between backticks is code, and lines break where they end."""
+    laid_out = paragraph if paragraph.startswith("  ") else " ".join(paragraph.split())
+    parts = QUOTED.split(laid_out)
+    return Markup("").join(Markup("<code>{}</code>").format(part) if k % 2 else part for k, part in enumerate(parts))
+
+
 def _seconds(value: float) -> str:
     return f"{value:.3g}" if value < 100 else f"{value:.0f}"
 
@@ -386,5 +409,6 @@ def _templates() -> jinja2.Environment:
         "duration": format_duration,
         "nothing": NOTHING,
         "many_rows": MANY_ROWS,
+        "prose": _prose,
     }
     return environment

@@ -198,7 +198,7 @@ def sample_board() -> Board:
     names = sorted({one.method.name for one in entries} - {"big-diffusion"})
     return board(
         entries,
-        [open_card, *map(card, names), card("unmeasured")],
+        [open_card, *map(card, names), card("unmeasured", reported=["pigan"])],
         [reported("ivid-small"), reported("pigan", evidence="second-hand")],
     )
 

@@ -45,6 +45,19 @@ def test_mistakes_end_in_a_sentence(
     assert said in done.stderr
 
 
+def test_the_end_of_serving_is_no_broken_off_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*given: object, **named: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("viewsweep.leaderboard.site.serve", interrupted)
+    (tmp_path / "board/methods").mkdir(parents=True)
+    done = CliRunner().invoke(
+        app, ["site", "serve", "--board", str(tmp_path / "board"), "--out", str(tmp_path / "out")]
+    )
+    assert done.exit_code == 0
+    assert done.stderr == f"No longer served; the pages stay in {tmp_path / 'out'}.\n"
+
+
 def test_a_faulty_board_is_not_shown(tmp_path: Path) -> None:
     (tmp_path / "entries/tabletop64").mkdir(parents=True)
     (tmp_path / "entries/tabletop64/mine.json").write_text('{"schema_version": 1, "value": NaN}')

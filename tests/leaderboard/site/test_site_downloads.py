@@ -5,11 +5,18 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from pathlib import Path
 
+import viewsweep
+from viewsweep.leaderboard.board import Board, BoardFolder
+from viewsweep.leaderboard.cards import load_card
 from viewsweep.leaderboard.site import build_site
+from viewsweep.leaderboard.site.downloads import bibtex
 
 from .made_board import board, card, entry, metrics, result, sample_board
+
+OWN = BoardFolder(Path(viewsweep.__file__).parent / "leaderboard")
 
 
 def test_csv_holds_every_number(site: Path) -> None:
@@ -60,3 +67,22 @@ def test_bibtex_holds_each_citation_once_and_no_command(tmp_path: Path) -> None:
     text = (tmp_path / "out/methods.bib").read_text(encoding="utf-8")
     assert text.count("@article{a,") == 1
     assert "@preamble" not in text
+
+
+def test_bibtex_gives_no_key_twice(tmp_path: Path) -> None:
+    twice = "@misc{Same, title={One}}\n\n@misc{further, title={Two}}"
+    cards = [card("a", citation=twice), card("b", citation="@misc{same, title={ONE}}")]
+    build_site(board([], cards), tmp_path / "out")
+    text = (tmp_path / "out/methods.bib").read_text(encoding="utf-8")
+    assert re.findall(r"@misc\{(\w+),", text) == ["Same", "further"]
+    own = bibtex(Board({}, {path.stem: load_card(path) for path in OWN.cards()}))
+    keys = [key.lower() for key in re.findall(r"^@\w+\{([^,]+),", own, re.MULTILINE)]
+    assert len(keys) == len(set(keys)) > 3
+
+
+def test_cards_that_cite_one_work_cite_it_alike() -> None:
+    found: dict[str, set[str]] = {}
+    for path in OWN.cards():
+        if (citation := load_card(path).citation) is not None:
+            found.setdefault(citation.partition(",")[0], set()).add(citation.strip())
+    assert [key for key, texts in found.items() if len(texts) > 1] == []

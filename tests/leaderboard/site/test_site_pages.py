@@ -158,7 +158,29 @@ def test_a_method_page_says_all_that_is_known(site: Path) -> None:
     text = Page(site / "methods/ivid-small.html").text
     said = ("spot-checked", "verified", "8 seeds drawn again", "CC-BY-4.0", "@article{ivid-small", "Backs are blurred.")
     assert [part for part in said if part not in text] == []
-    assert "by the authors; not measured here" in text
+    assert "by the authors; of the method as its paper has it" in text
+
+
+def test_numbers_in_print_stand_with_the_methods_whose_cards_name_them(site: Path) -> None:
+    assert "second-hand; of the method as its paper has it" in Page(site / "methods/unmeasured.html").text
+    assert "unmeasured on this board" in Page(site / "reported.html").text
+    assert "In print" not in Page(site / "methods/pigan-small.html").text
+
+
+def test_an_archive_without_an_address_can_be_drawn_again_or_asked_for(tmp_path: Path) -> None:
+    hidden = {"archive": entry("x").archive.model_dump() | {"url": None}}
+    build_site(board([entry("oracle", **hidden), entry("mine", **hidden)]), tmp_path)
+    own, theirs = (" ".join(Page(tmp_path / f"methods/{name}.html").text.split()) for name in ("oracle", "mine"))
+    assert "verify leaderboard/entries/tabletop64/oracle.json --scenes again/scenes/oracle" in own
+    assert "Ask its authors for it." in theirs
+
+
+def test_the_page_on_submitting_says_what_submit_does(site: Path) -> None:
+    text = " ".join(Page(site / "submit.html").text.split())
+    assert "three files" in text
+    assert ".parquet" in text
+    assert "A run with another number of scenes makes no entry" in text
+    assert "table of their own" not in text
 
 
 def test_failures_and_ends_are_told(site: Path) -> None:
@@ -175,6 +197,8 @@ def test_a_metric_page_defines_and_warns(site: Path) -> None:
     assert "When it misleads." in text
     assert "higher is better" in text
     assert "Must see" in text
+    assert "`" not in text
+    assert "<code>" in (site / "metrics/warp_psnr.html").read_text(encoding="utf-8").partition('id="definition"')[2]
 
 
 def test_numbers_from_papers_stand_apart(site: Path) -> None:

@@ -154,7 +154,7 @@ def test_an_archive_that_is_not_the_entrys_is_refused(submitted: Written, tmp_pa
 def test_scenes_of_a_shipped_method_can_be_drawn_where_there_is_no_archive(submitted: Written, board: Path) -> None:
     path = changed(board, lambda entry: entry["method"].update(name="frozen"))
     with pytest.raises(
-        UserError, match=r"viewsweep run pebbles16 --methods frozen --out again`, it is again/scenes/frozen"
+        UserError, match=r"viewsweep sample pebbles16 --methods frozen --out again`, it is again/scenes/frozen"
     ):
         verify(path, scenes=board / "nothing.tar")
 
