@@ -12,8 +12,6 @@ from viewsweep.leaderboard.entry import Entry
 from viewsweep.leaderboard.site import build_site
 from viewsweep.leaderboard.site.definitions import meanings
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
-
 ENTRIES = 500
 METRICS = (
     *("fid[tabletop]", "kid[tabletop]", "kid_subsets[tabletop]", "is[tabletop]", "precision[tabletop]"),
