@@ -140,9 +140,11 @@ def report(directory: str | Path, write: Report) -> Path:
     """Write the report of a directory that has been evaluated.
 
     Raises:
-        UserError: there are no results yet, or the directory is in use.
+        UserError: there is no such folder, there are no results yet, or the directory is in use.
     """
     place = RunDirectory(directory)
+    if not place.path.is_dir():
+        raise UserError(f"{place.path}: there is no such folder.", hint="Name a run directory.")
     if not place.results_json.exists():
         raise UserError(f"{place.path}: there is no results.json yet.", hint="Run `viewsweep evaluate` on it first.")
     with hold(place.path, "report"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,7 +13,7 @@ from .options import Device, Json, Offline, apply_offline, split_names
 from .output import print_json
 
 if TYPE_CHECKING:
-    from ..reports.comparing import Difference, Uncompared
+    from ..reports.comparing import Contest, Difference
 
 __all__ = ["compare", "export", "report"]
 
@@ -40,9 +41,6 @@ def report(
         return
     if out is None:
         raise UserError("A report of several runs belongs to none of them.", hint="Say where to with -o report.html.")
-    for directory in directories:
-        if not (directory / "results.json").exists():
-            raise UserError(f"{directory}: there is no results.json yet.", hint="Run `viewsweep evaluate` on it first.")
     typer.echo(f"Report: {write_report(directories, out=out, scenes_shown=scenes)}")
 
 
@@ -51,28 +49,36 @@ def compare(
     methods: SomeMethods = "",
     metrics: Annotated[str, typer.Option(help="Metric ids, separated by commas.", show_default="headlines")] = "",
     everything: Annotated[bool, typer.Option("--all", help="By every metric with a better end.")] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Write the report page of these runs as well.", show_default=False),
+    ] = None,
     as_json: Json = False,
     offline: Offline = False,
 ) -> None:
     """Say which method is better on what, scene by scene, and where the difference may be luck."""
     apply_offline(offline)
-    from ..reports.comparing import differences, sides
+    from ..reports.comparing import contest
     from ..reports.merge import read_runs
+    from ..reports.report import write_page
 
     run = read_runs(directories)
-    chosen = sides(run, split_names(methods))
-    found, without = differences(run, chosen, split_names(metrics), headlines=not everything)
+    held = contest(run, split_names(methods), split_names(metrics), headlines=not everything)
+    if out is not None:
+        write_page(run, out, held=held)
     if as_json:
-        print_json(_as_record(dict(run.protocol), [method.name for method in chosen], found, without))
+        print_json(_as_record(dict(run.protocol), held))
         return
-    _print_differences(found)
-    for entry in without:
+    _print_differences(held.differences)
+    for line in held.remarks:
+        typer.echo(line)
+    for entry in held.without:
         typer.echo(f"{entry.column.definition.id}: not compared; {entry.reason}")
+    if out is not None:
+        typer.echo(f"Report: {out}")
 
 
-def _as_record(
-    protocol: dict[str, str], methods: list[str], found: list[Difference], without: list[Uncompared]
-) -> dict[str, Any]:
+def _as_record(protocol: dict[str, str], held: Contest) -> dict[str, Any]:
     from dataclasses import asdict
 
     def finite(value: Any) -> Any:
@@ -82,17 +88,18 @@ def _as_record(
         {"metric": entry.column.definition.id, "unit": entry.column.unit}
         | {"higher_is_better": entry.column.definition.higher_is_better}
         | {name: finite(value) for name, value in asdict(entry.pair).items()}
-        for entry in found
+        | {"better_on": entry.better_on, "equal_on": entry.equal_on, "scenes": entry.scenes}
+        for entry in held.differences
     ]
     return {
         "protocol": protocol,
-        "methods": methods,
+        "methods": [method.name for method in held.rivals],
         "pairs": pairs,
-        "not_compared": {entry.column.definition.id: entry.reason for entry in without},
+        "not_compared": {entry.column.definition.id: entry.reason for entry in held.without},
     }
 
 
-def _print_differences(found: list[Difference]) -> None:
+def _print_differences(found: Sequence[Difference]) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -105,16 +112,15 @@ def _print_differences(found: list[Difference]) -> None:
     for (first, second), entries in by_pair.items():
         table = Table(title=f"{first} less {second}", title_justify="left")
         table.add_column("metric")
-        for name in ("difference [95 %]", "better on", "p"):
+        for name in ("difference [95 %]", "better on scenes", "p"):
             table.add_column(name, justify="right")
         table.add_column("verdict")
         for entry in entries:
-            share = entry.pair.improvement
             unit = f", {entry.column.unit}" if entry.column.unit else ""
             table.add_row(
                 f"{entry.column.definition.title}{unit} {entry.column.arrow}".strip(),
                 entry.size,
-                "" if share is None else f"{100 * share:.0f} % of scenes",
+                entry.share,
                 entry.chance,
                 entry.verdict if entry.pair.better else f"[dim]{entry.verdict}[/dim]",
             )
@@ -144,9 +150,13 @@ def export(
     names: Annotated[
         str, typer.Option("--name", help="Tables or plots, separated by commas.", show_default="all")
     ] = "",
+    folded: Annotated[
+        bool, typer.Option("--all", help="Of tables: columns the page folds away too; CSV holds them always.")
+    ] = False,
     methods: SomeMethods = "",
     scene: Annotated[int, typer.Option(help="Of a turntable: which scene.", min=0)] = 0,
     layer: Annotated[str, typer.Option(help="Of a turntable: rgb, depth, normals or warp.")] = "rgb",
+    scale: Annotated[int, typer.Option(help="Of a turntable: how many times larger.", min=1, max=32)] = 1,
     fps: Annotated[float | None, typer.Option(help="Frames a second.", show_default="12, fused 30")] = None,
     fusion: Annotated[
         str | None, typer.Option(help="Render a free path, swing or turntable, from scenes with depth.")
@@ -172,13 +182,20 @@ def export(
     if what == "turntable":
         path = _with_ending(out, form, what)
         shown = export_turntable(
-            run, path, scene=scene, methods=split_names(methods), layer=layer, fps=12.0 if fps is None else fps
+            run,
+            path,
+            scene=scene,
+            methods=split_names(methods),
+            layer=layer,
+            fps=12.0 if fps is None else fps,
+            scale=scale,
         )
         typer.echo(f"{path}: {', '.join(shown)}")
         return
     if what == "table":
         endings = {".csv": "csv", ".tex": "latex", ".md": "markdown"}
-        written = export_tables(run, out, form or endings.get(out.suffix.lower(), "csv"), split_names(names))
+        kind = form or endings.get(out.suffix.lower(), "csv")
+        written = export_tables(run, out, kind, split_names(names), folded=folded)
     else:
         written = export_plots(run, out, split_names(names))
     for path in written:

@@ -6,10 +6,11 @@ intervals else; all pairs of a metric are corrected together.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ..metrics.comparison import Pair
+from ..metrics.comparison import LEVEL, Pair
+from ..metrics.paired_tests import EXACT_UP_TO, FLIPS
 from ..scenes.errors import UnknownName, UserError
 from .curve_points import is_curve_point
 from .numbers import decimals_for, format_number
@@ -17,15 +18,27 @@ from .ranks import compared, competitors
 from .rundir import Method, RunFiles
 from .tables import Column, column, ordered_metrics
 
-__all__ = ["Difference", "Standing", "Uncompared", "differences", "sides", "standings"]
+__all__ = ["Contest", "Difference", "Standing", "Uncompared", "contest", "differences", "sides", "standings"]
 
 
 @dataclass(frozen=True)
 class Difference:
-    """Two methods by one metric."""
+    """Two methods by one metric.
+
+    Args:
+        column: the metric.
+        pair: what `metrics.comparison` found.
+        corrected_with: pairs of methods whose p-values were corrected together.
+        better_on, equal_on, scenes: on how many scenes the first is better, or just as good as the second, and
+            how many there are; None where intervals were compared, not scenes.
+    """
 
     column: Column
     pair: Pair
+    corrected_with: int
+    better_on: int | None = None
+    equal_on: int | None = None
+    scenes: int | None = None
 
     @property
     def verdict(self) -> str:
@@ -46,7 +59,28 @@ class Difference:
     @property
     def chance(self) -> str:
         """The corrected p-value as text."""
-        return "< 0.001" if self.pair.p_holm < 0.001 else format_number(self.pair.p_holm, 3)
+        return _chance(self.pair.p_holm)
+
+    @property
+    def share(self) -> str:
+        """On how many scenes the first is better, and how many are equal, as text; empty without scenes."""
+        if self.scenes is None:
+            return ""
+        if self.equal_on == self.scenes:
+            return f"equal on all {self.scenes}"
+        equal = f", {self.equal_on} equal" if self.equal_on else ""
+        return f"{self.better_on} of {self.scenes}{equal}"
+
+    @property
+    def least_chance(self) -> float:
+        """The smallest corrected p that so many scenes can give, whatever the difference; 0 without scenes."""
+        return 0.0 if self.scenes is None else min(1.0, self.corrected_with * _least_p(self.scenes))
+
+    @property
+    def clear_but_open(self) -> bool:
+        """Whether the interval leaves out 0 while the corrected p calls it luck."""
+        low, high = self.pair.low, self.pair.high
+        return self.pair.better is None and low is not None and high is not None and (low > 0 or high < 0)
 
 
 @dataclass(frozen=True)
@@ -65,6 +99,55 @@ class Standing:
     second: str
     better_on: tuple[str, ...]
     compared_on: int
+
+
+@dataclass(frozen=True)
+class Contest:
+    """Methods two by two, by some metrics: `rivals`, what was found, and what could not be compared."""
+
+    rivals: tuple[Method, ...]
+    differences: tuple[Difference, ...]
+    without: tuple[Uncompared, ...]
+
+    @property
+    def standings(self) -> list[Standing]:
+        return standings(self.differences)
+
+    @property
+    def remarks(self) -> list[str]:
+        """What a reader may stumble over: too few scenes for any verdict, an interval that says otherwise than p."""
+        found = []
+        blind = {(own.scenes, own.corrected_with) for own in self.differences if own.least_chance > LEVEL}
+        for scenes, pairs in sorted((scenes, pairs) for scenes, pairs in blind if scenes is not None):
+            one = "1 scene" if scenes == 1 else f"{scenes} scenes"
+            corrected = f", {_chance(min(1.0, pairs * _least_p(scenes)))} once {pairs} pairs are corrected together"
+            found.append(
+                f"With {one} the paired test cannot give a p below {_chance(_least_p(scenes))}"
+                f"{corrected if pairs > 1 else ''}: whatever the difference, it may be luck. From "
+                f"{next(n for n in range(1, 64) if pairs * _least_p(n) <= LEVEL)} scenes on it can decide."
+            )
+        if any(own.clear_but_open and own.least_chance <= LEVEL for own in self.differences):
+            found.append(
+                "Where an interval leaves out 0 and the verdict is luck all the same: p is corrected for all pairs "
+                "of the metric, the interval is not."
+            )
+        elif any(own.clear_but_open for own in self.differences):
+            found.append("An interval that leaves out 0 does not change that: from so few scenes it is too narrow.")
+        return found
+
+
+def contest(
+    run: RunFiles, names: Sequence[str] = (), metrics: Sequence[str] = (), *, headlines: bool = True
+) -> Contest:
+    """The methods of `sides` by the metrics of `differences`.
+
+    Raises:
+        UnknownName: a method or metric that is not in the run.
+        UserError: fewer than two methods.
+    """
+    rivals = sides(run, names)
+    found, without = differences(run, rivals, metrics, headlines=headlines)
+    return Contest(tuple(rivals), tuple(found), tuple(without))
 
 
 def sides(run: RunFiles, names: Sequence[str] = ()) -> list[Method]:
@@ -111,7 +194,8 @@ def differences(
     for own in columns:
         result = compared(run, own.definition, methods)
         if not isinstance(result, str):
-            found += [Difference(own, pair) for pair in result.pairs]
+            counts = _counts(run, own, methods)
+            found += [Difference(own, pair, len(result.pairs), *counts(pair)) for pair in result.pairs]
         elif own.definition.higher_is_better is not None or metrics:
             without.append(Uncompared(own, result))
     return found, without
@@ -129,3 +213,32 @@ def standings(found: Sequence[Difference]) -> list[Standing]:
             if pair.better == first:
                 won.append(difference.column.definition.title)
     return [Standing(*key, tuple(won), counts[key]) for key, won in table.items()]
+
+
+Counts = tuple[int, int, int] | tuple[()]
+
+
+def _counts(run: RunFiles, own: Column, methods: Sequence[Method]) -> Callable[[Pair], Counts]:
+    """Of a pair: scenes on which the first is better, scenes on which both are equal, and all of them."""
+    rows = run.scene_rows
+    whole = rows[(rows["metric"] == own.definition.id) & (rows["view"] < 0)]
+    whole = whole[whole["method"].isin([method.name for method in methods])]
+    table = whole.pivot_table(index="index", columns="method", values="value")
+    sign = 1.0 if own.definition.higher_is_better else -1.0
+
+    def counts(pair: Pair) -> Counts:
+        if pair.improvement is None:
+            return ()
+        gaps = sign * (table[pair.first] - table[pair.second])
+        return int((gaps > 0).sum()), int((gaps == 0).sum()), len(gaps)
+
+    return counts
+
+
+def _least_p(scenes: int) -> float:
+    """The smallest p of `metrics.paired_tests.sign_flip_test`: only the two flips of all signs are as extreme."""
+    return 2.0 ** (1 - scenes) if scenes <= EXACT_UP_TO else 1 / (1 + FLIPS)
+
+
+def _chance(p: float) -> str:
+    return "< 0.001" if p < 0.001 else format_number(p, 3)

@@ -24,15 +24,22 @@ MANY_SCENES = 64  # more dots than this are drawn smaller
 
 @dataclass(frozen=True)
 class Ending:
-    """A scene at one end of a metric: its index, its value and its name, as texts."""
+    """A scene at one end of a metric.
+
+    Args:
+        index: as in the names of the scene files; of completions that of a sample.
+        value, scene: its value and its name, as texts.
+        number: its value in full.
+        place: which scene it is; that of the file but for completions.
+        label: the name of its class; empty where it has none.
+    """
 
     index: int
     value: str
     scene: str
-
-    @property
-    def text(self) -> str:
-        return f"{self.value} · {self.scene}"
+    number: float
+    place: int
+    label: str
 
 
 @dataclass(frozen=True)
@@ -105,9 +112,11 @@ def extremes(run: RunFiles, column: Column, values: pd.DataFrame) -> list[Extrem
 
 
 def _describe(run: RunFiles, column: Column, row: pd.Series) -> Ending:
-    name = run.label_name(int(row["label"]))
-    scene = f"scene {int(row['index']) // run.samples}" + (f" ({name})" if name else "")
-    return Ending(int(row["index"]), format_number(float(row["value"]), column.decimals), scene)
+    name = run.label_name(int(row["label"])) or ""
+    index, number = int(row["index"]), float(row["value"])
+    place = index // run.samples
+    scene = f"scene {place}" + (f" ({name})" if name else "")
+    return Ending(index, format_number(number, column.decimals), scene, number, place, name)
 
 
 def _jitter(index: int) -> float:

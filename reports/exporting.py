@@ -13,12 +13,13 @@ from ..scenes.files import atomic_write, make_folder
 from ..scenes.scene import Scene
 from ..scenes.video import FORMATS as VIDEOS
 from ..scenes.video import write_video
+from .captions import captions
 from .layers import LAYERS, depth_colours, heat_colours, normal_colours, warp_differences
-from .plain_tables import FORMATS as TABLES
 from .plain_tables import plain_tables
 from .plots import plots, standalone
 from .rundir import RunFiles
 from .sprites import Pictures, depth_range
+from .table_files import FORMATS as TABLES
 
 __all__ = ["KINDS", "export_plots", "export_tables", "export_turntable", "formats_of"]
 
@@ -34,8 +35,17 @@ def formats_of(kind: str) -> tuple[str, ...]:
     return {"table": tuple(TABLES), "plot": ("svg",), "turntable": tuple(end.strip(".") for end in VIDEOS)}[kind]
 
 
-def export_tables(run: RunFiles, out: Path, kind: str, names: Sequence[str] = ()) -> list[Path]:
+def export_tables(
+    run: RunFiles, out: Path, kind: str, names: Sequence[str] = (), *, folded: bool = False
+) -> list[Path]:
     """Write tables: one into the file `out`, or several (all, without `names`) into the folder `out`.
+
+    Args:
+        run: whose tables.
+        out: file or folder.
+        kind: one of `table_files.FORMATS`.
+        names: of the tables.
+        folded: columns that the page folds away too; CSV holds them always.
 
     Raises:
         UnknownName: a table or format that is not there.
@@ -44,7 +54,7 @@ def export_tables(run: RunFiles, out: Path, kind: str, names: Sequence[str] = ()
     if kind not in TABLES:
         raise UnknownName("format of tables", kind, tuple(TABLES))
     ending, write = TABLES[kind]
-    content = {table.name: write(table) for table in plain_tables(run)}
+    content = {table.name: write(table) for table in plain_tables(run, folded=folded)}
     return _write(out, {name: content[name] for name in _chosen("table", names, content)}, ending, bool(names))
 
 
@@ -56,15 +66,25 @@ def export_plots(run: RunFiles, out: Path, names: Sequence[str] = ()) -> list[Pa
 
 
 def export_turntable(
-    run: RunFiles, out: Path, *, scene: int = 0, methods: Sequence[str] = (), layer: str = "rgb", fps: float = 12.0
+    run: RunFiles,
+    out: Path,
+    *,
+    scene: int = 0,
+    methods: Sequence[str] = (),
+    layer: str = "rgb",
+    fps: float = 12.0,
+    scale: int = 1,
 ) -> list[str]:
     """Write one scene of several methods, side by side and in step, as a video; returns the methods shown.
+
+    Several methods stand under their names; one alone needs none.
 
     Args:
         out: its ending decides the format: .webp, .mp4 or .gif.
         scene: index as in the names of the scene files.
         methods: from left to right; none = all that drew the scene.
         layer: ``rgb``, or one of `layers.LAYERS`.
+        scale: pixels of the video for one of the scene, along each side.
 
     Raises:
         UnknownName: a method or layer that is not there.
@@ -96,6 +116,11 @@ def export_turntable(
     if first.cameras is not None:  # round the object, whatever the order of the views
         order.sort(key=lambda view: (float(first.cameras.yaw[view]) if first.cameras is not None else 0.0, view))
     rows = np.concatenate([tiles[order] for tiles in pictures], axis=2)
+    rows = rows.repeat(scale, axis=1).repeat(scale, axis=2)
+    if len(scenes) > 1:
+        heads = captions(list(scenes), rows.shape[2] // len(scenes))
+        rows = np.concatenate([np.broadcast_to(heads, (len(rows), *heads.shape)), rows], axis=1)
+    make_folder(out.parent)
     write_video(out, torch.from_numpy(np.ascontiguousarray(rows)), fps=fps)
     return list(scenes)
 
@@ -133,7 +158,13 @@ def _chosen(kind: str, names: Sequence[str], known: Mapping[str, object]) -> lis
 
 
 def _write(out: Path, content: dict[str, str], ending: str, named: bool) -> list[Path]:
+    if out.suffix[1:2].isalpha() and out.suffix.lower() != ending and not out.is_dir():
+        raise UserError(
+            f"{out}: this is written as {ending}, not as {out.suffix}.",
+            hint=f"End the name of one file with {ending}; name a folder for several without an ending.",
+        )
     if named and len(content) == 1 and out.suffix.lower() == ending:
+        make_folder(out.parent)
         atomic_write(out, next(iter(content.values())).encode())
         return [out]
     if out.suffix.lower() == ending or out.is_file():

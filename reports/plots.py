@@ -16,11 +16,11 @@ from markupsafe import Markup
 from .assets import asset
 from .gap_curves import gap_chart, gap_curves
 from .inlining import inline, rules_of
-from .plain_tables import slug
 from .reactions import matrices
 from .report import azimuth_charts, scene_strips
 from .rundir import RunFiles
 from .svg import text_width
+from .table_files import slug
 from .tables import Column, summarise
 from .tradeoffs import tradeoffs
 from .view_range import range_tables

@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 
 from markupsafe import Markup
 
-from ..scenes.files import atomic_write
+from ..scenes.files import atomic_write, make_folder
 from .assets import SCRIPTS, STYLES, asset, policy, template
-from .comparing import differences, sides, standings
+from .comparing import Contest, contest
 from .completion_pictures import SPREAD_LIMIT, completions
 from .curve_points import bins_by_metric
 from .curves import azimuth_curves, bin_curves, chart
@@ -40,7 +40,7 @@ from .tradeoffs import tradeoffs
 from .turntables import Exhibit, exhibits, pick_scenes, trace_data
 from .view_range import range_tables
 
-__all__ = ["render", "write_report"]
+__all__ = ["render", "write_page", "write_report"]
 
 MOST_FAILURES = 200
 FEW_NOTES = 6
@@ -73,7 +73,7 @@ def write_report(run_dir: Path | Sequence[Path], *, out: Path | None = None, sce
 
     Args:
         run_dir: run directories with at least ``results.json``.
-        out: where to; ``report.html`` in the (first) run directory by default.
+        out: where to, folders made as needed; ``report.html`` in the (first) run directory by default.
         scenes_shown: scenes with pictures, at most; they are spread over the classes. The numbers
             always cover all scenes. With 6 scenes of 24 views at 64 pixels and 5 methods the file
             stays under 6 MB; pictures are compressed harder where there are more, so that 24 scenes
@@ -86,13 +86,25 @@ def write_report(run_dir: Path | Sequence[Path], *, out: Path | None = None, sce
     """
     folders = [Path(run_dir)] if isinstance(run_dir, str | Path) else [Path(folder) for folder in run_dir]
     run = read_runs(folders)
-    target = run.folder / "report.html" if out is None else Path(out)
-    atomic_write(target, render(run, scenes_shown=scenes_shown))
-    return target
+    return write_page(run, run.folder / "report.html" if out is None else Path(out), scenes_shown=scenes_shown)
 
 
-def render(run: RunFiles, *, scenes_shown: int = 6) -> str:
-    """The page of a run as text."""
+def write_page(run: RunFiles, out: Path, *, scenes_shown: int = 6, held: Contest | None = None) -> Path:
+    """Write the report of what has been read to `out`, in one step; folders are made as needed."""
+    make_folder(out.parent)
+    atomic_write(out, render(run, scenes_shown=scenes_shown, held=held))
+    return out
+
+
+def render(run: RunFiles, *, scenes_shown: int = 6, held: Contest | None = None) -> str:
+    """The page of a run as text.
+
+    Args:
+        run: what to show.
+        scenes_shown: scenes with pictures, at most.
+        held: the comparison that was asked for, unfolded; by default that of all competing methods by the
+            headlines, where there are two of them.
+    """
     indices = pick_scenes(run, scenes_shown)
     shown, unreadable = exhibits(run, indices)
     summary = summarise(run)
@@ -116,7 +128,7 @@ def render(run: RunFiles, *, scenes_shown: int = 6) -> str:
         "scenes": bool(strips),
     }
     sheets = [sheet for exhibit in shown for pane in exhibit.panes for sheet in pane.sheets]
-    versus = len(competitors(run)) > 1
+    versus = held or (contest(run) if len(competitors(run)) > 1 else None)
     return template("report.html.j2").render(
         policy=policy(css, EARLY_SCRIPT, *scripts),
         css=Markup(css),
@@ -139,11 +151,9 @@ def render(run: RunFiles, *, scenes_shown: int = 6) -> str:
         has_intervals=any(cell.interval for cell in _cells(summary)),
         has_ranks=any(cell.rank for cell in _cells(summary)),
         unranked=conjoined(unranked(run)) if unranked(run) else "",
-        standings={
-            (standing.first, standing.second): standing
-            for standing in (standings(differences(run, sides(run))[0]) if versus else ())
-        },
-        rivals=competitors(run) if versus else [],
+        versus=versus,
+        asked=held is not None,
+        standings={(own.first, own.second): own for own in versus.standings} if versus else {},
         reference_rows=reference_rows(summary),
         durations={m.name: format_duration(m.seconds) for m in run.methods if m.seconds is not None},
         completions=filled,

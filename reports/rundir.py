@@ -175,9 +175,11 @@ def read_run(folder: Path) -> RunFiles:
     """Read the files of a run directory.
 
     Raises:
-        UnreadableFile: `results.json` is missing, or a file is broken, foreign or too new.
+        UnreadableFile: there is no such folder, `results.json` is missing, or a file is broken, foreign or too new.
     """
     path = folder / "results.json"
+    if not folder.is_dir():
+        raise UnreadableFile(f"{folder}: there is no such folder.", hint="Name a run directory.")
     if not path.is_file():
         raise UnreadableFile(f"{path}: missing.", hint="Run `viewsweep evaluate` on this directory first.")
     results = _read_json(path, RESULTS_SCHEMA)

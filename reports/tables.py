@@ -50,7 +50,7 @@ FAMILIES = {
         ("warp_psnr", "covisible", "geometric_share", "warp_zncc", "tsed", "parallax_ratio", "janus"),
         (
             *("warp_mse", "sed", "tsed_auc", "matches", "parallax_error", "loop_psnr", "loop_drop_db", "janus_pixels"),
-            *("lpips_covisible", "holdout_psnr", "holdout_ssim", "fit_psnr"),
+            *("textured", "lpips_covisible", "holdout_psnr", "holdout_ssim", "holdout_mse", "fit_psnr"),
         ),
     ),
     "Cameras": Stems(

@@ -29,6 +29,7 @@ class RangeTable:
     Args:
         column: the metric, as charts and tables name it.
         ranges: number of views and range of yaw in degrees, rising.
+        points: the metric id of each range.
         rows: each method with a cell a range.
         chart: the same as curves; None where no method has a number.
         missing: why cells hold no number, a sentence each.
@@ -36,6 +37,7 @@ class RangeTable:
 
     column: Column
     ranges: tuple[tuple[int, float], ...]
+    points: tuple[str, ...]
     rows: tuple[tuple[Method, tuple[Cell, ...]], ...]
     chart: Markup | None
     missing: tuple[str, ...]
@@ -71,7 +73,8 @@ def _table(run: RunFiles, base: str, points: dict[int, str]) -> RangeTable:
         if at:
             curves.append(GapCurve(method.name, at, None))
     chart = gap_chart(run, own, curves, against="the range of yaw") if curves else None
-    return RangeTable(own, ranges, rows, chart, _reasons(run, ranges, outcomes))
+    names = tuple(points[views] for views, _ in ranges)
+    return RangeTable(own, ranges, names, rows, chart, _reasons(run, ranges, outcomes))
 
 
 def _cell(outcome: Outcome, decimals: int) -> Cell:
@@ -80,7 +83,8 @@ def _cell(outcome: Outcome, decimals: int) -> Cell:
     interval = ""
     if outcome.low is not None and outcome.high is not None:
         interval = f"[{format_number(outcome.low, decimals)}, {format_number(outcome.high, decimals)}]"
-    return Cell(format_number(outcome.value, decimals), interval, outcome.n)
+    text = format_number(outcome.value, decimals)
+    return Cell(text, interval, outcome.n, value=outcome.value, low=outcome.low, high=outcome.high)
 
 
 def _reasons(run: RunFiles, ranges: Sequence[tuple[int, float]], outcomes: dict[str, list[Outcome]]) -> tuple[str, ...]:

@@ -75,6 +75,7 @@
       lines[0].push(name);
       if (has(place, "low")) lines[0].push(name + " low", name + " high");
       if (has(place, "n")) lines[0].push(name + " n", name + " rank");
+      if (has(place, "scene")) lines[0].push(name + " scene");
     }
     for (const row of rows) {
       const line = [];
@@ -84,6 +85,7 @@
         if (has(place, "low")) line.push(data.low ?? "", data.high ?? "");
         const rank = $(".rank", cell);
         if (has(place, "n")) line.push(data.n ?? "", rank ? rank.textContent.replace("rank ", "").replace("\u2013", " to ") : "");
+        if (has(place, "scene")) line.push(data.scene ?? "");
       }
       lines.push(line);
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import cv2
@@ -40,6 +41,23 @@ def test_compare_prints_what_json_holds(wide: Path) -> None:
     assert printed.exit_code == 0, printed.output
     assert f"{pair['first']} less {pair['second']}" in printed.stdout
     assert "is better by" in printed.stdout
+
+
+def test_compare_writes_the_page_of_these_runs(wide: Path, tmp_path: Path) -> None:
+    page = tmp_path / "new/folder/compare.html"
+    chosen = ("--methods", "ivid-small,gan-small", "--metrics", "warp_psnr")
+    done = call("compare", wide, *chosen, "-o", page)
+    assert done.exit_code == 0, done.output
+    assert done.stdout.endswith(f"Report: {page}\n")
+    text = page.read_text()
+    assert 'id="results"' in text  # the report, and in it
+    [table] = re.findall(r'<table class="plain differences".*?</table>', text, re.DOTALL)
+    assert table.count("<tr>") == 1  # one pair by one metric
+    assert 'data-text="warp_psnr"' in table
+    assert "is better" in table
+    assert '<details class="more" id="differences" open>' in text
+    assert call("report", wide, "-o", tmp_path / "report.html").exit_code == 0
+    assert '<details class="more" id="differences">' in (tmp_path / "report.html").read_text()
 
 
 def test_all_compares_by_more_than_the_headlines(wide: Path) -> None:
@@ -108,3 +126,36 @@ def test_what_is_not_there_is_named(
     assert done.exit_code == 2, done.output
     assert complaint in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "verb", [("report",), ("report", "-o", "x.html"), ("compare",), ("export", "--what", "table", "--out", "x")]
+)
+def test_a_folder_that_is_not_there_is_called_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = call(verb[0], "nowhere", *verb[1:])
+    assert done.exit_code == 2, done.output
+    assert "nowhere: there is no such folder." in done.stderr
+    assert "evaluate" not in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_report_makes_the_folder_it_is_written_to(wide: Path, tmp_path: Path) -> None:
+    page = tmp_path / "new/folder/page.html"
+    assert call("report", wide, "-o", page, "--scenes", 0).exit_code == 0
+    assert page.is_file()
+
+
+def test_a_larger_turntable_and_folded_columns_can_be_asked_for(wide: Path, tmp_path: Path) -> None:
+    done = call(
+        "export", wide, "--what", "turntable", "--methods", "oracle", "--scale", 4, "--out", tmp_path / "t.webp"
+    )
+    assert done.exit_code == 0, done.output
+    with Image.open(tmp_path / "t.webp") as video:
+        assert video.size == (32, 32)
+    for more in ((), ("--all",)):
+        out = tmp_path / "t.md"
+        assert call("export", wide, "--what", "table", "--name", "results-pictures", *more, "--out", out).exit_code == 0
+        assert ("Vendi" in out.read_text()) == bool(more)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
-from viewsweep.reports.comparing import differences, sides, standings
+from viewsweep.reports.comparing import contest, differences, sides, standings
 from viewsweep.reports.ranks import column_ranks
 from viewsweep.reports.rundir import read_run
 from viewsweep.scenes.errors import UnknownName, UserError
@@ -67,3 +69,45 @@ def test_standings_agree_with_the_ranks(wide: Path) -> None:
     ranks = column_ranks(run, run.definitions["warp_zncc"])
     won = {name: sum(len(entry.better_on) for entry in standings(found) if entry.first == name) for name in ranks}
     assert {name: rank.worst for name, rank in ranks.items()} == {name: 3 - count for name, count in won.items()}
+
+
+def _with_values(wide: Path, folder: Path, values: dict[str, list[float]]) -> Path:
+    """A copy of a run with other values of `warp_zncc`, scene by scene, and no further scenes of it."""
+    shutil.copy(wide / "results.json", folder)
+    rows = pd.read_parquet(wide / "per_scene.parquet")
+    rows = rows[(rows["metric"] == "warp_zncc") & (rows["view"] < 0) & rows["method"].isin(list(values))]
+    own = rows.assign(
+        value=[values[m][i] if i < len(values[m]) else None for m, i in zip(rows["method"], rows["index"], strict=True)]
+    )
+    own.dropna(subset=["value"]).to_parquet(folder / "per_scene.parquet")
+    return folder
+
+
+def test_equal_scenes_are_counted_as_equal(wide: Path, tmp_path: Path) -> None:
+    """Ties count half in the share of improvement: 50 % may mean that nothing differs at all."""
+    values = {"gan-small": [0.5] * 8, "dfm-small": [0.5] * 8, "ivid-small": [0.6, 0.4, 0.6, *[0.5] * 5]}
+    run = read_run(_with_values(wide, tmp_path, values))
+    [same] = contest(run, ["gan-small", "dfm-small"], ["warp_zncc"]).differences
+    assert (same.better_on, same.equal_on, same.scenes) == (0, 8, 8)
+    assert same.share == "equal on all 8"
+    [partly] = contest(run, ["gan-small", "ivid-small"], ["warp_zncc"]).differences
+    assert partly.share == "1 of 8, 5 equal"
+    assert partly.pair.improvement == (1 + 5 / 2) / 8
+    [sets] = contest(run, ["gan-small", "ivid-small"], ["kid[tabletop]"]).differences
+    assert sets.share == ""  # no scenes
+
+
+def test_few_scenes_are_said_to_decide_nothing(wide: Path, tmp_path: Path) -> None:
+    values = {"gan-small": [0.5, 0.6], "dfm-small": [0.3, 0.4], "ivid-small": [0.8, 0.9]}
+    run = read_run(_with_values(wide, tmp_path, values))
+    held = contest(run, metrics=["warp_zncc"])
+    assert {own.chance for own in held.differences} == {"1.000"}
+    assert all(own.clear_but_open for own in held.differences)
+    assert held.remarks == [
+        "With 2 scenes the paired test cannot give a p below 0.500, 1.000 once 3 pairs are corrected together: "
+        "whatever the difference, it may be luck. From 7 scenes on it can decide.",
+        "An interval that leaves out 0 does not change that: from so few scenes it is too narrow.",
+    ]
+    [alone] = contest(run, ["gan-small", "dfm-small"], ["warp_zncc"]).differences
+    assert alone.least_chance == alone.pair.p_holm == 0.5
+    assert contest(read_run(wide), metrics=["warp_zncc"]).remarks == []

@@ -14,10 +14,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from viewsweep.reports.captions import captions
 from viewsweep.reports.exporting import export_plots, export_tables, export_turntable, formats_of
-from viewsweep.reports.plain_tables import PlainTable, plain_tables, to_csv, to_latex, to_markdown
+from viewsweep.reports.plain_tables import plain_tables
 from viewsweep.reports.plots import plots
 from viewsweep.reports.rundir import read_run
+from viewsweep.reports.table_files import PlainTable, to_csv, to_latex, to_markdown
 from viewsweep.reports.tables import summarise
 from viewsweep.scenes.errors import UnknownName, UserError
 from viewsweep.scenes.scene import load_scene, save_scene
@@ -54,6 +56,49 @@ def test_all_tables_come_as_a_folder(wide: Path, tmp_path: Path) -> None:
         assert "failures" not in names  # an empty table is none
         before = [path.read_bytes() for path in written]
         assert [path.read_bytes() for path in export_tables(run, tmp_path / kind, kind)] == before
+
+
+def _read(path: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(path.read_text())))
+
+
+def test_best_and_worst_scenes_are_numbers_in_full(wide: Path, tmp_path: Path) -> None:
+    run = read_run(wide)
+    rows = _read(*export_tables(run, tmp_path / "a.csv", "csv", ["best-and-worst-scenes"]))
+    [row] = [row for row in rows if (row["metric"], row["method"]) == ("warp_psnr", "noise")]
+    own = run.rows[(run.rows["metric"] == "warp_psnr") & (run.rows["method"] == "noise") & (run.rows["view"] < 0)]
+    assert float(row["best"]) == own["value"].max()
+    assert float(row["worst"]) == own["value"].min()
+    assert int(row["best scene"]) == own["index"][own["value"].idxmax()]
+    assert row["unit"] == "dB"
+    assert row["best class"].startswith("class ") or row["best class"].isalpha()
+
+
+def test_what_the_numbers_rest_on_is_a_table_too(wide: Path, tmp_path: Path) -> None:
+    run = read_run(wide)
+    written = {path.stem: path for path in export_tables(run, tmp_path / "all", "csv")}
+    definitions = {row["metric"]: row for row in _read(written["definitions"])}
+    assert definitions.keys() == set(run.definitions)
+    assert definitions["warp_psnr"]["better"] == "higher"
+    assert "texture" not in definitions["warp_psnr"]["reacts to"].split("; ")
+    protocol = {row["Field"]: row["Value"] for row in _read(written["protocol"])}
+    assert protocol["hash"] == run.protocol["hash"]
+    assert protocol["sweep.views"] == "4"
+    environment = {row["Field"]: row["Value"] for row in _read(written["environment"])}
+    assert environment["packages.torch"] == "2.9.0"
+    assert environment["command"].startswith("viewsweep run")
+    assert {row["Method"] for row in _read(written["methods"])} == {method.name for method in run.methods}
+    for kind, ending in (("latex", "tex"), ("markdown", "md")):
+        [path] = export_tables(run, tmp_path / f"a.{ending}", kind, ["protocol"])
+        assert "sweep.views" in path.read_text()
+
+
+@pytest.mark.parametrize(("kind", "ending"), [("latex", "tex"), ("markdown", "md")])
+def test_folded_columns_come_when_asked_for(wide: Path, tmp_path: Path, kind: str, ending: str) -> None:
+    run = read_run(wide)
+    for folded in (False, True):
+        [path] = export_tables(run, tmp_path / f"a.{ending}", kind, ["results-pictures"], folded=folded)
+        assert ("KID, worst bin" in path.read_text()) == folded
 
 
 def test_the_sure_winner_is_bold(wide: Path) -> None:
@@ -162,7 +207,15 @@ def test_one_thing_goes_into_a_file_and_several_into_a_folder(wide: Path, tmp_pa
         export_tables(run, tmp_path / "a.csv", "csv", ["result-pictures"])
     with pytest.raises(UnknownName, match="no kind of export"):
         formats_of("report")
+    with pytest.raises(UserError, match=r"plot.png: this is written as .svg, not as .png"):
+        export_plots(run, tmp_path / "plot.png")
+    with pytest.raises(UserError, match=r"a.xlsx: this is written as .csv, not as .xlsx"):
+        export_tables(run, tmp_path / "a.xlsx", "csv", ["differences"])
     assert list(tmp_path.iterdir()) == []
+    (tmp_path / "all.plots").mkdir()
+    assert len(export_plots(run, tmp_path / "all.plots", ["scenes-warp-psnr"])) == 1
+    assert len(export_tables(run, tmp_path / "run-0.1", "csv", ["standings"])) == 1
+    assert export_tables(run, tmp_path / "new/folder/a.csv", "csv", ["standings"])[0].is_file()
 
 
 @pytest.mark.parametrize("layer", ["rgb", "depth", "normals", "warp"])
@@ -171,14 +224,39 @@ def test_a_turntable_shows_the_methods_side_by_side(pristine: Path, tmp_path: Pa
     out = tmp_path / "turn.webp"
     assert export_turntable(run, out, methods=["oracle", "noise"], layer=layer) == ["oracle", "noise"]
     with Image.open(out) as film:
-        assert film.size == (48, 24)
+        assert film.width == 48
         assert film.n_frames == 8
-        shown = np.asarray(film.convert("RGB"))[:, :24].astype(int)
+        shown = np.asarray(film.convert("RGB"))[-24:, :24].astype(int)
     if layer == "rgb":
         scene = load_scene(pristine / "scenes/oracle/00000.safetensors")
         assert scene.cameras is not None
         first = int(scene.cameras.yaw.argmin())  # round the object, from one end to the other
         assert np.abs(shown - scene.rgb[first].numpy().astype(int)).mean() < 12
+
+
+def test_a_turntable_of_several_names_them_and_can_be_larger(pristine: Path, tmp_path: Path) -> None:
+    run = read_run(pristine)
+    alone, both = tmp_path / "new/alone.gif", tmp_path / "both.gif"
+    export_turntable(run, alone, methods=["oracle"], scale=3)
+    export_turntable(run, both, methods=["oracle", "frozen"], scale=3)
+    with Image.open(alone) as one, Image.open(both) as two:
+        assert one.size == (72, 72)  # one method needs no name
+        picture = np.asarray(one.convert("RGB"))
+        assert (picture[::3] == picture[1::3]).all()  # nearest: every pixel is a square
+        assert two.width == 144
+        heads = np.asarray(two.convert("L"))[: two.height - 72]
+    assert heads.max() > 250
+    assert all(half.min() < 90 for half in (heads[:, :72], heads[:, 72:]))
+    assert (heads[:, :72] != heads[:, 72:]).any()  # two names
+
+
+def test_names_stay_above_their_own_picture() -> None:
+    names = ["ivid-fusion-small", "oracle", "pixelnerfwithaverylongname"]
+    strip = captions(names, 64)
+    assert strip.shape[1:] == (192, 3)
+    assert not (strip[:, [0, 63, 64, 127, 128, 191]] < 255).any()  # nothing touches a neighbour
+    inked = (strip < 128).any(axis=(0, 2)).reshape(3, 64).sum(axis=1)
+    assert (inked > 8).all()
 
 
 def test_a_turntable_says_what_is_missing(run_dir: Path, tmp_path: Path) -> None:

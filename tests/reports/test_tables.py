@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from viewsweep.metrics import ALL_METRICS, COMPLETION_METRICS
+from viewsweep.metrics.feeding import definitions_of
+from viewsweep.reports.curve_points import is_curve_point
 from viewsweep.reports.rundir import read_run
-from viewsweep.reports.tables import Cell, Summary, flatten, ordered_metrics, summarise
+from viewsweep.reports.tables import FAMILIES, Cell, Summary, flatten, ordered_metrics, summarise
 
 
 def edit(run_dir: Path, method: str, metric: str, **changes: Any) -> None:
@@ -111,6 +114,14 @@ def test_columns_are_grouped_by_family_and_unknown_metrics_come_last(pristine: P
         "zeta",
     ]
     assert summarise(run).families == [("Pictures", 2), ("Consistency", 3), ("Shape", 1)]
+
+
+def test_every_metric_of_ours_belongs_to_a_family() -> None:
+    """Only metrics that others bring stand under "Further", where each counts as a headline."""
+    known = [stem for stems in FAMILIES.values() for stem in stems.headline + stems.more]
+    assert len(known) == len(set(known))
+    ids = {name for metric in (*ALL_METRICS, *COMPLETION_METRICS) for name in definitions_of(metric, "tabletop")}
+    assert {name for name in ids if not is_curve_point(name) and name.split("[")[0] not in known} == set()
 
 
 def test_few_headlines_share_one_table(pristine: Path) -> None:

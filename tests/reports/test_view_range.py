@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ import pytest
 from viewsweep.metrics import ViewRange
 from viewsweep.reports import write_report
 from viewsweep.reports.curve_points import is_curve_point, views_by_metric
+from viewsweep.reports.exporting import export_tables
 from viewsweep.reports.numbers import NOTHING
 from viewsweep.reports.rundir import read_run
 from viewsweep.reports.tables import summarise
@@ -88,3 +91,17 @@ def test_report_has_the_section_and_the_summary_has_not(ranged: Path, pristine: 
     assert "KID against the range of yaw" in page
     assert not [own for own in summarise(read_run(ranged)).columns if "_views_" in own.definition.id]
     assert range_tables(read_run(pristine)) == []
+
+
+def test_its_csv_holds_every_number_in_full(ranged: Path, tmp_path: Path) -> None:
+    run = read_run(ranged)
+    [path] = export_tables(run, tmp_path / "a.csv", "csv", ["range-fid-tabletop"])
+    rows = {row["method"]: row for row in csv.DictReader(io.StringIO(path.read_text()))}
+    name = "fid_views_9[tabletop]"
+    for method in run.methods:
+        outcome = method.outcome(name)
+        assert [float(rows[method.name][f"{name}{part}"]) for part in ("", " low", " high", " n")] == [
+            *(outcome.value, outcome.low, outcome.high, outcome.n)
+        ]
+    assert rows["noise"]["fid_views_1[tabletop]"] == ""
+    assert rows["noise"]["fid_views_1[tabletop] reason"] == "not run: too <few> pictures."
