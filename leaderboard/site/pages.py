@@ -10,7 +10,7 @@ from importlib import resources
 from typing import Any
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from ...benchmark.registry import BUILT_IN, UNSHIPPED
 from ...reports.assets import asset, policy
@@ -38,6 +38,7 @@ MANY_ROWS = 60
 MOST_FAILURES = 50
 MEBI = 1 << 20
 QUOTED = re.compile(r"`+([^`]+)`+")
+EMPHASISED = re.compile(r"(?<![\w*])\*(\w[\w -]*)\*(?![\w*])")
 
 TIERS = {
     "verified": "the maintainers recomputed every metric from the archived scenes",
@@ -356,9 +357,10 @@ def _reported(board: Board) -> list[tuple[str, Reported]]:
 
 def _prose(paragraph: str) -> Markup:
     """A paragraph of a docstring as HTML: what stands between backticks is code, and lines break where they end."""
-    laid_out = paragraph if paragraph.startswith("  ") else " ".join(paragraph.split())
-    parts = QUOTED.split(laid_out)
-    return Markup("").join(Markup("<code>{}</code>").format(part) if k % 2 else part for k, part in enumerate(parts))
+    formula = paragraph.startswith("  ")
+    text = str(escape(paragraph if formula else " ".join(paragraph.split())))
+    text = QUOTED.sub(r"<code>\1</code>", text)
+    return Markup(text if formula else EMPHASISED.sub(r"<em>\1</em>", text))
 
 
 def _seconds(value: float) -> str:

@@ -198,7 +198,9 @@ def test_a_metric_page_defines_and_warns(site: Path) -> None:
     assert "higher is better" in text
     assert "Must see" in text
     assert "`" not in text
-    assert "<code>" in (site / "metrics/warp_psnr.html").read_text(encoding="utf-8").partition('id="definition"')[2]
+    definition = (site / "metrics/warp_psnr.html").read_text(encoding="utf-8").partition('id="definition"')[2]
+    assert "<code>warping</code>" in definition
+    assert "<em>covisible</em>" in definition
 
 
 def test_numbers_from_papers_stand_apart(site: Path) -> None:
