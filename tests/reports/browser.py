@@ -1,4 +1,4 @@
-"""A real browser for tests: Chromium, spoken to over a pipe in its DevTools protocol. Standard library only."""
+"""A real browser for tests: Chromium, spoken to over a pipe in its DevTools protocol."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--mute-audio", "--hide-scrollbars"),
@@ -29,6 +31,25 @@ PATIENCE = 60.0
 def find_chromium() -> str | None:
     """The path of a Chromium on this machine, if there is one."""
     return next((path for name in NAMES if (path := shutil.which(name))), None)
+
+
+HOW = f"no Chromium on this machine; `apt-get install chromium` brings one (looked for {', '.join(NAMES)})"
+REQUIRED = "required"
+"""As VIEWSWEEP_BROWSER: tests that need a browser fail without one. CI sets it, where a skip would go unseen."""
+
+
+def needs_browser() -> pytest.MarkDecorator:
+    """The mark of tests that drive a browser: skipped where there is none, unless one is required."""
+    may_skip = os.environ.get("VIEWSWEEP_BROWSER") != REQUIRED
+    return pytest.mark.skipif(may_skip and find_chromium() is None, reason=HOW)
+
+
+def chromium() -> str:
+    """The path of a Chromium; the test fails where there is none."""
+    found = find_chromium()
+    if found is None:
+        pytest.fail(f"VIEWSWEEP_BROWSER is {os.environ.get('VIEWSWEEP_BROWSER', 'not set')}, and there is {HOW}.")
+    return found
 
 
 class Page:

@@ -11,11 +11,10 @@ import pytest
 from viewsweep.reports import write_report
 from viewsweep.scenes.scene import load_scene, save_scene
 
-from .browser import Page, browse, find_chromium
+from .browser import Page, browse, chromium, needs_browser
 from .fake_run import make_run
 
-CHROMIUM = find_chromium()
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+pytestmark = needs_browser()
 
 FIRST = '.card[data-method="oracle"]'
 OTHER = '.card[data-method="ivid-small"]'
@@ -29,8 +28,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Page]:
-    assert CHROMIUM is not None
-    with browse(CHROMIUM) as page:
+    with browse(chromium()) as page:
         yield page
 
 

@@ -11,18 +11,16 @@ import pytest
 from viewsweep.reports import write_report
 from viewsweep.reports.rundir import read_run
 
-from .browser import Page, browse, find_chromium
+from .browser import Page, browse, chromium, needs_browser
 
-CHROMIUM = find_chromium()
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+pytestmark = needs_browser()
 
 CONSISTENCY = "#table-2"
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Page]:
-    assert CHROMIUM is not None
-    with browse(CHROMIUM) as page:
+    with browse(chromium()) as page:
         yield page
 
 

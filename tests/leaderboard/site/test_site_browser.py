@@ -13,11 +13,10 @@ from viewsweep.leaderboard.site.definitions import meanings
 from viewsweep.leaderboard.site.pages import Site, pages
 from viewsweep.leaderboard.site.tables import protocol_tables
 
-from ...reports.browser import Page, browse, find_chromium
+from ...reports.browser import Page, browse, chromium, needs_browser
 from .made_board import many, sample_board
 
-CHROMIUM = find_chromium()
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+pytestmark = needs_browser()
 
 PROTOCOL = "protocols/tabletop64.html"
 SORTS_IN_MS = 100
@@ -25,8 +24,7 @@ SORTS_IN_MS = 100
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Page]:
-    assert CHROMIUM is not None
-    with browse(CHROMIUM) as page:
+    with browse(chromium()) as page:
         yield page
 
 
