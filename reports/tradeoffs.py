@@ -14,9 +14,10 @@ from itertools import pairwise
 from markupsafe import Markup
 
 from .curves import level_grid
+from .labels import Box, place_labels
 from .provenance import costs
 from .rundir import Method, RunFiles
-from .svg import Scale, element, group, linear, method_styles, nice_ticks, padded, path, spread, text_width
+from .svg import Scale, element, group, linear, method_styles, nice_ticks, padded, path
 from .tables import column
 from .weighing import CONSISTENCY, QUALITY, preferred
 
@@ -142,10 +143,15 @@ def _chart(run: RunFiles, x: Axis, y: Axis, best: Sequence[str], size: Axis | No
     )
     parts.append(element("text", y.label, x=4, y=TOP - 3, class_="tick faint"))
     places = {name: (horizontal(x.values[name][0]), vertical(y.values[name][0])) for name in names}
-    parts += _front_line([places[name] for name in best if name in places])
+    stairs = _stairs([places[name] for name in best if name in places])
+    if stairs:
+        parts.append(element("path", d=path(stairs), class_="front-line"))
     for method in sorted(shown, key=lambda method: method.role == "method"):
         parts += _mark(method, places[method.name], x, y, horizontal, vertical, styles, _radius(method.name, size))
-    parts += _labels(places, styles)
+    taken = [_along(*leg, 3.0) for leg in pairwise(stairs)]
+    for name in names:
+        taken += _taken(places[name], name, x, y, horizontal, vertical, _radius(name, size))
+    parts += _labels(places, taken, styles)
     return element(
         "svg",
         *parts,
@@ -174,15 +180,13 @@ def _scale(axis: Axis, names: Sequence[str], start: float, end: float) -> tuple[
     return (lambda number: inner(math.log10(number))), [(number, f"{number:g}") for number in within]
 
 
-def _front_line(places: Sequence[tuple[float, float]]) -> list[Markup]:
-    """Stairs: what lies left and below of it is beaten."""
-    if len(places) < 2:
-        return []
+def _stairs(places: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The corners of a front; what lies left and below of it is beaten. None where it has one method."""
     ordered = sorted(places)
-    corners = [ordered[0]]
+    corners = ordered[:1]
     for before, after in pairwise(ordered):
         corners += [(before[0], after[1]), after]
-    return [element("path", d=path(corners), class_="front-line")]
+    return corners if len(ordered) > 1 else []
 
 
 def _mark(
@@ -219,22 +223,37 @@ def _radius(name: str, size: Axis | None) -> float:
     return RADII[0] + share * (RADII[1] - RADII[0])
 
 
-def _labels(places: dict[str, tuple[float, float]], styles: dict[str, str]) -> list[Markup]:
-    """Names at the side of their marks where there is more room, none over another."""
+def _labels(places: dict[str, tuple[float, float]], taken: Sequence[Box], styles: dict[str, str]) -> list[Markup]:
+    """Names near their marks, none over an interval, a mark or another name."""
     parts = []
-    for left in (False, True):
-        own = {name: at for name, at in places.items() if (at[0] > WIDTH / 2) == left}
-        heights = spread([at[1] for at in own.values()], LABEL_SIZE + 1, TOP + 4, HEIGHT - BOTTOM)
-        for (name, (x, y)), height in zip(own.items(), heights, strict=True):
-            shift = -14.0 if left else 14.0
-            room = text_width(name, LABEL_SIZE)
-            x = max(x, room + 16) if left else min(x, WIDTH - room - 16)
-            anchor = "end" if left else "start"
-            if abs(height - y) > 2:
-                parts.append(
-                    element("path", d=path([(x, y), (x + shift * 0.8, height)]), class_=f"leader {styles[name]}")
-                )
-            parts.append(
-                element("text", name, x=x + shift, y=height + 3.8, class_=f"label {styles[name]}", text_anchor=anchor)
-            )
+    frame = Box(2.0, TOP, WIDTH - 2.0, HEIGHT - BOTTOM)
+    for name, label in place_labels(places, taken, LABEL_SIZE, frame, gap=14.0).items():
+        if label.far:
+            near = label.x + (2.0 if label.at_end else -2.0)
+            line = path([places[name], (near, label.baseline - 0.34 * LABEL_SIZE)])
+            parts.append(element("path", d=line, class_=f"leader {styles[name]}"))
+        anchor = "end" if label.at_end else "start"
+        text = element("text", name, x=label.x, y=label.baseline, class_=f"label {styles[name]}", text_anchor=anchor)
+        parts.append(text)
     return parts
+
+
+def _taken(
+    place: tuple[float, float], name: str, x: Axis, y: Axis, horizontal: Scale, vertical: Scale, radius: float
+) -> list[Box]:
+    """The room of a mark and of its intervals."""
+    across, up = place
+    found = [Box(across - radius, up - radius, across + radius, up + radius)]
+    _, low, high = x.values[name]
+    if low is not None and high is not None:
+        found.append(_along((horizontal(low), up), (horizontal(high), up), 1.5))
+    _, low, high = y.values[name]
+    if low is not None and high is not None:
+        found.append(_along((across, vertical(low)), (across, vertical(high)), 1.5))
+    return found
+
+
+def _along(one: tuple[float, float], other: tuple[float, float], half: float) -> Box:
+    """The room of a level or upright line, `half` to each side of it."""
+    (left, right), (top, bottom) = sorted((one[0], other[0])), sorted((one[1], other[1]))
+    return Box(left - half, top - half, right + half, bottom + half)

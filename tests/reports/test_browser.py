@@ -214,6 +214,19 @@ def test_many_columns_and_charts_stay_within_the_window(page: Page, wide: Path, 
     assert page.evaluate(lost) == []
 
 
+def test_the_protocol_can_be_read_on_a_phone(page: Page, run_dir: Path) -> None:
+    """Long names of fields once pushed the values out of the window."""
+    run = json.loads((run_dir / "run.json").read_text())
+    run["protocol"]["conditioning"] = {
+        "feature_network_of_reference": {"sha256_of_its_weights": "0123456789abcdef" * 4}
+    }
+    (run_dir / "run.json").write_text(json.dumps(run))
+    page.open(write_report(run_dir, scenes_shown=0), width=390, height=844)
+    script = """[...document.querySelectorAll("#protocol .scroll, #reproduce .scroll")]
+        .map((table) => table.scrollWidth - table.clientWidth)"""
+    assert max(page.evaluate(script)) <= 0
+
+
 def test_a_finger_turns_on_a_phone(page: Page, report: Path) -> None:
     page.open(report, width=390, height=844)
     page.swipe(f"{FIRST} .pane.current .stage", -120)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import pytest
+from viewsweep.reports.labels import Box, place_labels
 from viewsweep.reports.reactions import matrices, reaction
 from viewsweep.reports.rundir import RunFiles, read_run
+from viewsweep.reports.svg import text_width
 from viewsweep.reports.tables import summarise
 from viewsweep.reports.tradeoffs import Axis, front, tradeoffs
 
@@ -34,6 +37,42 @@ def test_pairs_of_quality_consistency_and_cost_are_drawn(wide: Path) -> None:
     for entry in found:
         assert entry.chart.count("<circle") == 7
         assert set(entry.front) <= set(undominated)
+
+
+def test_no_name_stands_on_an_interval_or_on_another_name(wide: Path) -> None:
+    for entry in tradeoffs(read_run(wide))[0]:
+        root = ElementTree.fromstring(entry.chart)
+        names = [_box(text) for text in root.iter("text") if "label" in text.attrib["class"]]
+        lines = [
+            [tuple(map(float, point.split())) for point in mark.attrib["d"].strip("M").split("L")]
+            for mark in root.iter("path")
+            if "whisker" in mark.attrib["class"]
+        ]
+        assert len(names) == 7
+        assert lines
+        for place, box in enumerate(names):
+            for (left, top), (right, bottom) in lines:
+                upper, lower = sorted((top, bottom))
+                line = Box(min(left, right) - 0.5, upper - 0.5, max(left, right) + 0.5, lower + 0.5)
+                assert box.covers(line) == 0
+            assert not any(box.covers(other) for other in names[:place])
+
+
+def _box(text: ElementTree.Element) -> Box:
+    x, y, wide = float(text.attrib["x"]), float(text.attrib["y"]), text_width(text.text or "", 11.0)
+    left = x - wide if text.attrib["text-anchor"] == "end" else x
+    return Box(left, y - 8, left + wide, y + 2)
+
+
+def test_names_move_only_as_far_as_they_must() -> None:
+    frame = Box(0, 0, 200, 100)
+    alone = place_labels({"a": (100.0, 50.0)}, [], 10.0, frame)["a"]
+    assert (alone.at_end, alone.far, alone.x) == (False, False, 108.0)
+    at_the_edge = place_labels({"a": (198.0, 50.0)}, [], 10.0, frame)["a"]
+    assert (at_the_edge.at_end, at_the_edge.far) == (True, False)
+    crowd = dict.fromkeys("abcdef", (100.0, 50.0))
+    found = place_labels(crowd, [], 10.0, frame)
+    assert len({(label.x, label.baseline) for label in found.values()}) == len(crowd)
 
 
 def test_without_costs_and_without_a_second_method_there_is_less(wide: Path, tmp_path: Path) -> None:
