@@ -305,3 +305,14 @@ def test_five_methods_stay_under_six_megabytes(tmp_path: Path) -> None:
     methods = ("oracle", "ivid-small", "gan-small", "frozen", "noise")
     make_run(tmp_path, methods=methods, scenes=6, views=24, size=64)
     assert write_report(tmp_path).stat().st_size < 6_000_000
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_the_largest_board_stays_under_fifteen_megabytes(tmp_path: Path) -> None:
+    """Ten methods by 24 scenes of 24 views, all with pictures, and every kind of metric id."""
+    drawn = ("ivid", "ivid-fusion", "pigan", "eg3d", "epigraf", "dfm", "pixelnerf")
+    methods = ("oracle", *(f"{name}-small" for name in drawn), "frozen", "noise")
+    make_run(tmp_path, methods=methods, scenes=24, views=24, size=64, wide=True)
+    assert len(methods) == 10
+    assert write_report(tmp_path, scenes_shown=24).stat().st_size <= 15_000_000
