@@ -36,6 +36,9 @@ __all__ = ["extract", "extract_eg3d", "extract_epigraf", "extract_pigan", "worke
 LARGEST = 8 << 30
 TIMEOUT = 1800.0
 
+DAMAGE = ("UnpicklingError", "EOFError", "RuntimeError", "BadZipFile", "UnicodeDecodeError", "IndexError", "KeyError")
+"""What reading a damaged file ends with; of other errors another copy of the file would not cure the process."""
+
 
 def extract(
     checkpoints: Sequence[str | Path],
@@ -76,7 +79,7 @@ def extract(
     make_folder(out)
     with file.open("rb") as content:
         digest = hashlib.file_digest(content, "sha256").hexdigest()
-    workplace = Path(tempfile.mkdtemp(prefix=".extract.", dir=out))
+    workplace = Path(tempfile.mkdtemp(prefix=".extract.", dir=out.resolve()))  # the process stands elsewhere than we
     try:
         _run_worker(file.resolve(), workplace, timeout)
         record = {"family": family, "file": file.name, "sha256": digest, **_checked(file, workplace)}
@@ -129,7 +132,10 @@ def _run_worker(file: Path, workplace: Path, timeout: float) -> None:
     if done.returncode != 0:
         lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
         reason = lines[-1][:600] if lines else f"the process ended with {done.returncode}"
-        raise UnreadableFile(f"{file}: cannot be taken apart ({reason}).", hint="Download the file again.")
+        damaged = reason.partition(":")[0] in DAMAGE
+        raise UnreadableFile(
+            f"{file}: cannot be taken apart ({reason}).", hint="Download the file again." if damaged else None
+        )
 
 
 def _checked(file: Path, workplace: Path) -> dict[str, Any]:

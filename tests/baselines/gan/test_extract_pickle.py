@@ -264,6 +264,28 @@ def test_pickle_is_refused_without_the_flag(tmp_path: Path) -> None:
     assert not (tmp_path / "ran").exists()
 
 
+def test_relative_paths_are_taken_from_where_the_user_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "network.pkl").write_bytes(pickle.dumps({"weight": torch.ones(2)}))
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, ["convert", "eg3d", "network.pkl", "--out", "taken/out", "--trust-pickle"])
+    assert done.exit_code == 0, done.output
+    assert sorted(path.name for path in (tmp_path / "taken" / "out").iterdir()) == ["found.json", "tensors.safetensors"]
+
+
+@pytest.mark.parametrize(
+    ("complaint", "again"), [("EOFError: Ran out of input", True), ("MemoryError: ", False), ("Killed", False)]
+)
+def test_only_damaged_files_are_worth_another_download(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, complaint: str, again: bool
+) -> None:
+    (tmp_path / "network.pkl").write_bytes(b"")
+    ended = subprocess.CompletedProcess([], 1, stderr=complaint.encode())
+    monkeypatch.setattr(subprocess, "run", lambda *arguments, **settings: ended)
+    with pytest.raises(UnreadableFile) as caught:
+        extract([tmp_path / "network.pkl"], tmp_path / "out", family="eg3d", trust_pickle=True)
+    assert ("Download the file again" in str(caught.value)) is again
+
+
 def test_options_of_other_converters_are_refused(tmp_path: Path) -> None:
     for arguments, reason in (
         (["pigan", "x.pth", "--half"], "--half is an option of `convert ivid`"),
