@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-__all__ = ["arguments"]
+from ...scenes.errors import UnknownName
+
+__all__ = ["arguments", "check_choice"]
 
 
 def arguments(scope: Mapping[str, Any]) -> dict[str, Any]:
@@ -15,3 +17,13 @@ def arguments(scope: Mapping[str, Any]) -> dict[str, Any]:
         for name, value in scope.items()
         if name not in ("self", "__class__")
     }
+
+
+def check_choice(what: str, value: str, known: Iterable[str]) -> None:
+    """Refuse a word that a network does not know, before it draws something else or fails in the middle.
+
+    Raises:
+        UnknownName: `value` is none of `known`.
+    """
+    if value not in (choices := tuple(known)):
+        raise UnknownName(what, value, choices)

@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 
-from .arguments import arguments
+from .arguments import arguments, check_choice
 from .backbone import Backbone
 from .background import behind
 from .base import Drawn, Patch, SceneState, Views
@@ -18,10 +18,12 @@ from .mapping import MappingNetwork
 from .occupancy import occupancy_in
 from .rendering import Marching, rays_of, render
 from .superresolution import SuperResolution
-from .triplane import Planes
+from .triplane import PLANE_AXES, Planes
 from .triplane_generator import TriplaneGenerator
 
 __all__ = ["EG3DGenerator"]
+
+Background = Literal["black", "white", "learned", "backdrop"]
 
 DENSITY_SHIFT = -1.0  # density = softplus(raw - 1), so that a new network starts nearly transparent
 
@@ -50,11 +52,14 @@ class EG3DGenerator(TriplaneGenerator):
         classes: number of classes; 0 = unconditional.
         pose: whether a pose conditions the mapping (generator pose conditioning, section 4.4).
         pose_scale: multiplies the conditioning pose.
-        planes: "full", or "official" for weights converted from the published ones.
+        planes: "full", or "official" for published weights that an adapter of yours brings over.
         background: "black" (nothing behind the object), "white", "learned" (`SkyBackground`) or "backdrop"
             (`Backdrop`).
         noise: whether the backbone has constant spatial noise.
         late: upsample after convolutions rather than before them (four times as cheap).
+
+    Raises:
+        UnknownName: there are no such planes, or no such background.
     """
 
     def __init__(
@@ -81,11 +86,13 @@ class EG3DGenerator(TriplaneGenerator):
         pose: bool = True,
         pose_scale: float = 1.0,
         planes: Planes = "full",
-        background: Literal["black", "white", "learned", "backdrop"] = "black",
+        background: Background = "black",
         noise: bool = False,
         late: bool = False,
     ) -> None:
         settings = arguments(locals())
+        check_choice("kind of tri-planes", planes, PLANE_AXES)
+        check_choice("background of EG3D", background, get_args(Background))
         super().__init__()
         self.settings = settings
         self.size, self.neural, self.box = size, neural, box

@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 
-from .arguments import arguments
+from .arguments import arguments, check_choice
 from .backbone import Backbone
 from .background import behind
 from .base import Drawn, Patch, SceneState, Views
@@ -21,6 +21,8 @@ from .rendering import Marching, rays_of, render
 from .triplane_generator import TriplaneGenerator
 
 __all__ = ["EpiGRAFGenerator"]
+
+Background = Literal["last", "white", "learned", "backdrop"]
 
 LAST_DELTA = 1e10  # the last sample is opaque: it is the background
 
@@ -53,6 +55,9 @@ class EpiGRAFGenerator(TriplaneGenerator):
             "learned" (`SkyBackground`) or "backdrop" (`Backdrop`).
         noise: whether the backbone has spatial noise: constant, so that a scene is the same from everywhere.
         late: upsample after convolutions rather than before them (four times as cheap).
+
+    Raises:
+        UnknownName: there is no such activation, or no such background.
     """
 
     align_corners = True
@@ -80,11 +85,13 @@ class EpiGRAFGenerator(TriplaneGenerator):
         classes: int = 0,
         pose: bool = False,
         pose_scale: float = 1.0,
-        background: Literal["last", "white", "learned", "backdrop"] = "last",
+        background: Background = "last",
         noise: bool = True,
         late: bool = False,
     ) -> None:
         settings = arguments(locals())
+        check_choice("activation of EpiGRAF", activation, get_args(Activation))
+        check_choice("background of EpiGRAF", background, get_args(Background))
         super().__init__()
         self.settings = settings
         self.size, self.box, self.gain, self.squash = size, box, gain, squash

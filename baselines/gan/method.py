@@ -52,7 +52,7 @@ class GanMethod:
     at its edges by the nearest pixel.
 
     Args:
-        folder: what `viewsweep train pigan|eg3d|epigraf` wrote into ``OUT/generator``, or `viewsweep convert`.
+        folder: what `viewsweep train pigan|eg3d|epigraf` wrote into ``OUT/generator``.
         name: the method's name in tables.
         family: name of the family it must be of; None = any.
         device: torch device.

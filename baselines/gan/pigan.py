@@ -5,11 +5,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
+from .arguments import check_choice
 from .background import behind
 from .base import Drawn, GanGenerator, Patch, SceneState, Views
 from .equalised import full_precision
@@ -19,6 +20,10 @@ from .rendering import Field, Marching, rays_of, render
 from .siren import FilmSiren, frequencies_of
 
 __all__ = ["FilmMapping", "PiGANGenerator"]
+
+Background = Literal["learned", "backdrop", "white", "black", "last"]
+Activation = Literal["softplus", "relu"]
+Placement = Literal["sample", "midpoint", "cell"]
 
 LEAK = 0.2
 SKY = 32  # latents of the background
@@ -103,6 +108,9 @@ class PiGANGenerator(GanGenerator):
         background: "learned" (`SkyBackground`), "backdrop" (`Backdrop`), "white", "black", or "last": in evaluation
             mode the last sample of a ray takes all light that is left.
         decay: of the running mean of the latents.
+
+    Raises:
+        UnknownName: there is no such activation, placement or background.
     """
 
     def __init__(
@@ -119,18 +127,21 @@ class PiGANGenerator(GanGenerator):
         mapping_layers: int = 3,
         width: int = 256,
         layers: int = 8,
-        activation: Literal["softplus", "relu"] = "relu",
+        activation: Activation = "relu",
         gain: float = 1.0,
         shift: float = 0.0,
-        placement: Literal["sample", "midpoint", "cell"] = "sample",
+        placement: Placement = "sample",
         last_delta: float | None = 1e10,
         smooth: bool = False,
         view_dependent: bool = True,
         lock_view_dependence: bool = False,
         classes: int = 0,
-        background: Literal["learned", "backdrop", "white", "black", "last"] = "last",
+        background: Background = "last",
         decay: float = 0.998,
     ) -> None:
+        check_choice("activation of pi-GAN", activation, get_args(Activation))
+        check_choice("placement of samples", placement, get_args(Placement))
+        check_choice("background of pi-GAN", background, get_args(Background))
         super().__init__()
         self.settings: dict[str, Any] = {
             "near": near,

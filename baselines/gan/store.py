@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ...scenes.errors import UnreadableFile, UserError
+from ...scenes.errors import UnknownName, UnreadableFile, UserError
 from ...scenes.files import atomic_write, make_folder
 from ..weight_file import file_digest, read_weights, write_weights
 from .base import GanGenerator
@@ -116,6 +116,8 @@ def load_generator(folder: Path, family: str | None = None) -> Stored:
         generator = found.generator(**config["settings"])
         viewpoint = Viewpoint.from_json(config["cameras"])
         size, classes = int(config["size"]), tuple(str(entry) for entry in config["classes"])
+    except UnknownName as error:
+        raise UnreadableFile(f"{folder / CONFIG}: {error}") from error
     except (AssertionError, KeyError, RuntimeError, TypeError, ValueError) as error:
         raise UnreadableFile(
             f"{folder / CONFIG}: not the configuration of a generator of {found.title} "
@@ -136,8 +138,9 @@ def _read_config(folder: Path) -> dict[str, Any]:
     if folder.suffix.lower() in PICKLES:
         raise UserError(
             f"{folder}: this file may be a pickle, which can run any program when it is opened, so it is not.",
-            hint="If you trust it, bring it in once with `viewsweep convert FAMILY "
-            f"{folder} --out DIR --trust-pickle` and give DIR.",
+            hint="A method is a folder that `viewsweep train` wrote. The tensors of a published pickle are taken out "
+            f"by `viewsweep convert FAMILY {folder} --out DIR --trust-pickle`, under their authors' names, for an "
+            "adapter of your own.",
         )
     path = folder / CONFIG
     if not path.is_file():

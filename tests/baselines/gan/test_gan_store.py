@@ -93,8 +93,9 @@ def test_a_pickle_is_not_opened(tmp_path: Path, where: str) -> None:
     with pytest.raises(UserError) as caught:
         load_generator(path if where == "the file" else tmp_path)
     assert str(caught.value) == (
-        f"{path}: this file may be a pickle, which can run any program when it is opened, so it is not. If you trust "
-        f"it, bring it in once with `viewsweep convert FAMILY {path} --out DIR --trust-pickle` and give DIR."
+        f"{path}: this file may be a pickle, which can run any program when it is opened, so it is not. A method is a "
+        "folder that `viewsweep train` wrote. The tensors of a published pickle are taken out by `viewsweep convert "
+        f"FAMILY {path} --out DIR --trust-pickle`, under their authors' names, for an adapter of your own."
     )
 
 
@@ -165,6 +166,28 @@ def test_configurations_that_make_no_sense_are_refused(folder: Path, entries: di
     with pytest.raises(UnreadableFile) as caught:
         load_generator(folder)
     assert str(caught.value).startswith(f"{folder}/config.json: {complaint}")
+
+
+@pytest.mark.parametrize(
+    ("family", "setting", "typo", "meant"),
+    [
+        ("eg3d", "planes", "offical", "official"),
+        ("eg3d", "background", "learnd", "learned"),
+        ("epigraf", "background", "learnd", "learned"),
+        ("epigraf", "activation", "softpls", "softplus"),
+        ("pigan", "background", "learnd", "learned"),
+        ("pigan", "activation", "softpls", "softplus"),
+        ("pigan", "placement", "cel", "cell"),
+    ],
+)
+def test_a_word_no_network_knows_is_refused_when_loading(
+    tmp_path: Path, family: str, setting: str, typo: str, meant: str
+) -> None:
+    folder = write_generator(tmp_path / "generator", family)
+    settings = json.loads((folder / "config.json").read_text())["settings"]
+    change(folder, settings=settings | {setting: typo})
+    with pytest.raises(UnreadableFile, match=rf"config\.json: There is no .* named '{typo}'\. Did you mean {meant}"):
+        load_generator(folder)
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\xfe", b"[" * 100_000])
