@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from accelerate import Accelerator
@@ -50,13 +50,14 @@ class Real:
 
 @dataclass(frozen=True, eq=False)
 class Asked:
-    """What the generator is asked for."""
+    """What the generator is asked for; `swapped` [n] marks those conditioned on another picture's camera."""
 
     z: Tensor
     label: Tensor | None
     views: Views
-    conditioning: Tensor | None
+    swapped: Tensor | None
     patch: Patch | None
+    conditioning: Tensor | None = None
 
 
 def adam(network: nn.Module, rate: float, betas: tuple[float, float], lazy_every: int = 0) -> torch.optim.Adam:
@@ -111,8 +112,7 @@ class Steps:
         measured: Measured = {}
         drawn: list[tuple[Asked, Drawn]] | None = None
         if recipe.reuse and len(parts) == 1:
-            asked = self._ask(count, random)
-            drawn = [(asked, self._draw(asked, random))]
+            drawn = [(asked, self._draw(asked, random)) for asked in self._ask(parts, random)]
         self._teach_discriminator(parts, drawn, random, measured)
         if recipe.gamma and recipe.r1_every > 1 and step % recipe.r1_every == 0:
             self._penalise(parts, random, measured)
@@ -126,14 +126,9 @@ class Steps:
     ) -> None:
         recipe = self.recipe
         with self._learning(self.state.discriminator, self.state.discriminator_optimiser):
-            for number, count in enumerate(parts):
+            for asked, made in self._made(parts, random, learns=False) if drawn is None else drawn:
+                count = len(asked.z)
                 share = count / sum(parts)
-                if drawn is None:
-                    with torch.no_grad():
-                        asked = self._ask(count, random)
-                        made = self._draw(asked, random)
-                else:
-                    asked, made = drawn[number]
                 real = self._real(count, random)
                 raw = None if made.raw is None else made.raw.detach()
                 said_fake = self._judge(self._shown(made.rgb.detach(), raw, random), asked)
@@ -171,15 +166,11 @@ class Steps:
     def _teach_generator(
         self, parts: list[int], drawn: list[tuple[Asked, Drawn]] | None, random: torch.Generator, measured: Measured
     ) -> None:
-        recipe, state = self.recipe, self.state
+        recipe, state, pictures = self.recipe, self.state, list[Tensor]()
         with self._learning(state.generator, state.generator_optimiser), _frozen(state.discriminator):
-            for number, count in enumerate(parts):
-                share = count / sum(parts)
-                if drawn is None:
-                    asked = self._ask(count, random)
-                    made = self._draw(asked, random)
-                else:
-                    asked, made = drawn[number]
+            for asked, made in self._made(parts, random, learns=True) if drawn is None else drawn:
+                share = len(asked.z) / sum(parts)
+                pictures.append(made.rgb.detach().float())
                 said = self._judge(self._shown(made.rgb, made.raw, random), asked)
                 logits = said.logits
                 if recipe.top is not None:
@@ -189,17 +180,17 @@ class Steps:
                     ]
                 loss = generator_loss(logits)
                 _note(measured, "generator", loss, share)
-                _note(measured, "spread", made.rgb.detach().float().std(0).mean(), share)
                 if recipe.direction_weight and said.direction is not None:
                     loss = loss + recipe.direction_weight * direction_error(said.direction, asked.views.directions)
                 (loss * share).backward()
+        if sum(parts) > 1:  # of the step's pictures, however they are split; one alone has none
+            _note(measured, "spread", torch.cat(pictures).std(0).mean(), 1.0)
 
     def _smooth(self, parts: list[int], random: torch.Generator, measured: Measured) -> None:
         """The pass of the lazy regularisation of densities."""
         recipe, state = self.recipe, self.state
         with self._learning(state.generator, state.generator_optimiser):
-            for count in parts:
-                asked = self._ask(count, random)
+            for asked in self._ask(parts, random):
                 with self.accelerator.autocast():
                     scene = state.generator.scene(state.generator.map(asked.z, asked.label, asked.conditioning))
                     change = density_variation(
@@ -210,7 +201,7 @@ class Steps:
                         points=recipe.density_points,
                         random=random,
                     )
-                share = count / sum(parts)
+                share = len(asked.z) / sum(parts)
                 _note(measured, "density", change, share)
                 (change * (recipe.density_weight * share * recipe.density_every)).backward()
 
@@ -241,7 +232,28 @@ class Steps:
         pose = None if views is None else _on(views, self.device).labels
         return Real(rgb, label, pose, self._patch(count, random))
 
-    def _ask(self, count: int, random: torch.Generator) -> Asked:
+    def _made(self, parts: list[int], random: torch.Generator, *, learns: bool) -> Iterator[tuple[Asked, Drawn]]:
+        """Drawn pictures, part by part; `learns`: with gradients."""
+        for asked in self._ask(parts, random):
+            with torch.set_grad_enabled(learns):
+                made = self._draw(asked, random)
+            yield asked, made
+
+    def _ask(self, parts: list[int], random: torch.Generator) -> Iterator[Asked]:
+        """What is asked for, part by part; cameras are swapped within the whole batch: a part may be one picture."""
+        if not self.state.generator.takes_pose:
+            for count in parts:
+                yield self._ask_part(count, random)
+            return
+        asked = [self._ask_part(count, random) for count in parts]
+        own = torch.cat([part.views.labels for part in asked])
+        others = own.roll(1, 0) if len(own) > 1 else self._ask_part(1, random).views.labels
+        for part, other in zip(asked, others.split(parts), strict=True):
+            assert part.swapped is not None
+            conditioning = torch.where(part.swapped.to(self.device)[:, None], other, part.views.labels)
+            yield replace(part, conditioning=conditioning)
+
+    def _ask_part(self, count: int, random: torch.Generator) -> Asked:
         """Random latents; classes and cameras as they occur together in the data."""
         generator = self.state.generator
         index = self._choose(count, random)
@@ -250,13 +262,11 @@ class Steps:
             views = _turn(views, torch.rand(count, generator=random) < 0.5)
         label = self.pictures.labels(index).to(self.device) if generator.classes else None
         views = _on(views, self.device)
-        conditioning = None
+        swapped = None
         if generator.takes_pose:
             swapped = torch.rand(count, generator=random) < self.recipe.swap.at(self.step)
-            own = views.labels
-            conditioning = torch.where(swapped.to(self.device)[:, None], own.roll(1, 0), own)
         z = torch.randn(count, generator.latent_size, generator=random).to(self.device)
-        return Asked(z, label, views, conditioning, self._patch(count, random))
+        return Asked(z, label, views, swapped, self._patch(count, random))
 
     def _patch(self, count: int, random: torch.Generator) -> Patch | None:
         if self.recipe.patches is None:

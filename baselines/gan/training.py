@@ -245,9 +245,10 @@ def _means(recent: list[dict[str, Tensor]], accelerator: Accelerator) -> dict[st
 
 
 def _line(name: str, step: int, steps: int, values: dict[str, float], pace: float) -> str:
+    differ = f"  spread {values['spread']:.3f}" if "spread" in values else ""
     return (
         f"{name}: step {step}/{steps}  G {values['generator']:.3f}  D {values['discriminator']:.3f}  "
-        f"logits {values['real']:+.2f} {values['fake']:+.2f}  spread {values['spread']:.3f}  {pace:.2f} steps/s  "
+        f"logits {values['real']:+.2f} {values['fake']:+.2f}{differ}  {pace:.2f} steps/s  "
         f"{(steps - step) / pace / 60:.0f} min left"
     )
 

@@ -6,6 +6,7 @@ import csv
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 from viewsweep.baselines.gan import training
+from viewsweep.baselines.gan.base import Drawn, SceneState, Views
 from viewsweep.baselines.gan.drawing import evenly
 from viewsweep.baselines.gan.recipe import Recipe
 from viewsweep.baselines.gan.schedules import Fade
@@ -214,3 +216,33 @@ def test_pictures_for_measuring_are_of_all_classes(count: int) -> None:
     assert torch.equal(index, evenly(pictures, count))
     if count <= 64:
         assert len(index.unique()) == count
+
+
+@pytest.mark.parametrize(("batch", "accumulate"), [(8, 8), (1, 1)], ids=["parts of one", "a batch of one"])
+def test_a_training_may_look_at_one_picture_at_a_time(tmp_path: Path, batch: int, accumulate: int) -> None:
+    """One picture differs from nothing: only the whole step's pictures have a spread, and a single one has none."""
+    lines: list[str] = []
+    fit(task(), replace(RECIPE, batch=batch, accumulate=accumulate), tmp_path, log=lines.append)
+    spreads = [row["spread"] for row in rows(tmp_path / "losses.csv")]
+    assert all(float(value) > 0 for value in spreads) if batch > 1 else set(spreads) == {""}
+    assert sum("  spread " in line for line in lines) == (6 if batch > 1 else 0)
+
+
+@pytest.mark.parametrize(("batch", "accumulate"), [(8, 1), (8, 8), (8, 3), (1, 1)])
+def test_conditioning_cameras_are_swapped_however_small_the_parts(tmp_path: Path, batch: int, accumulate: int) -> None:
+    class Listening(ToyGenerator):
+        def map(self, z: Tensor, label: Tensor | None = None, pose: Tensor | None = None) -> Tensor:
+            assert pose is not None
+            self.told = pose
+            return super().map(z, label, pose)
+
+        def draw(self, scene: SceneState, views: Views, size: int, **settings: Any) -> Drawn:
+            if self.training:
+                swapped.append(self.told.ne(views.labels).any(1))
+            return super().draw(scene, views, size, **settings)
+
+    swapped: list[Tensor] = []
+    always = replace(RECIPE, batch=batch, accumulate=accumulate, swap=Fade(1.0, 1.0, 0), steps=8)
+    torch.manual_seed(0)
+    run(tmp_path, always, generator=Listening(), quality=None)
+    assert float(torch.cat(swapped).float().mean()) > 0.8  # two pictures may happen to have one camera
