@@ -28,6 +28,7 @@ __all__ = ["CONFIG", "SCHEMA", "WEIGHTS", "Stored", "load_generator", "save_gene
 
 SCHEMA = "viewsweep.gan/1"
 CONFIG, WEIGHTS = "config.json", "generator.safetensors"
+CHECKPOINT, LOSSES = "checkpoint.pt", "losses.csv"  # what our own trainings leave beside ``generator/``
 PICKLES = (".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".bin", ".tar")
 
 
@@ -135,7 +136,8 @@ def load_generator(folder: Path, family: str | None = None) -> Stored:
 
 
 def _read_config(folder: Path) -> dict[str, Any]:
-    if folder.suffix.lower() in PICKLES:
+    _point_to_generator(folder.parent if folder.name == CHECKPOINT else folder)
+    if folder.suffix.lower() in PICKLES and not folder.is_dir():
         raise UserError(
             f"{folder}: this file may be a pickle, which can run any program when it is opened, so it is not.",
             hint="A method is a folder that `viewsweep train` wrote. The tensors of a published pickle are taken out "
@@ -158,3 +160,18 @@ def _read_config(folder: Path) -> dict[str, Any]:
     if not isinstance(config, dict) or config.get("schema") != SCHEMA:
         raise UnreadableFile(f"{path}: not the configuration of a GAN of this version ({SCHEMA}).")
     return config
+
+
+def _point_to_generator(out: Path) -> None:
+    """Say where the generator lies to whom names the folder of a training of ours, or its checkpoint."""
+    if (out / CONFIG).is_file():
+        return
+    if (out / "generator" / CONFIG).is_file():
+        raise UserError(
+            f"{out}: this is the folder of a whole training.", hint=f"Give its generator, {out / 'generator'}."
+        )
+    if (out / CHECKPOINT).is_file() and (out / LOSSES).is_file():
+        raise UserError(
+            f"{out}: this training has written no generator yet.",
+            hint=f"The same `viewsweep train` command goes on with it; then give {out / 'generator'}.",
+        )

@@ -99,6 +99,26 @@ def test_a_pickle_is_not_opened(tmp_path: Path, where: str) -> None:
     )
 
 
+@pytest.mark.parametrize("named", ["out", "out/checkpoint.pt"])
+def test_the_folder_of_a_whole_training_points_to_its_generator(whole: Path, tmp_path: Path, named: str) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    for name in ("checkpoint.pt", "losses.csv"):
+        (out / name).write_bytes(b"")
+    with pytest.raises(UserError) as caught:
+        load_generator(tmp_path / named)
+    assert str(caught.value) == (
+        f"{out}: this training has written no generator yet. "
+        f"The same `viewsweep train` command goes on with it; then give {out / 'generator'}."
+    )
+    shutil.copytree(whole, out / "generator")
+    with pytest.raises(UserError) as caught:
+        load_generator(tmp_path / named)
+    assert str(caught.value) == (
+        f"{out}: this is the folder of a whole training. Give its generator, {out / 'generator'}."
+    )
+
+
 def test_a_folder_without_a_generator_is_refused(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "nowhere"):
         with pytest.raises(
