@@ -183,19 +183,28 @@ def _state(task: Task, recipe: Recipe, out: Path, device: torch.device) -> State
     average.eval().requires_grad_(False)
     lazy_density = recipe.density_every if recipe.density_weight else 0
     lazy_r1 = recipe.r1_every if recipe.gamma and recipe.r1_every > 1 else 0
-    hint = (
-        f"The last good state is kept in {out / 'checkpoint.pt'}, the best one in {out / 'best.safetensors'}. Go on "
-        f"from it in another --out with --start {out / 'checkpoint.pt'} and another --seed or a larger --gamma "
-        f"(now {recipe.gamma:g})."
-    )
     return State(
         generator,
         discriminator,
         average,
         adam(generator, recipe.generator_rate, recipe.betas, lazy_density),
         adam(discriminator, recipe.discriminator_rate, recipe.betas, lazy_r1),
-        Watch(recipe.patience, hint),
+        Watch(recipe.patience, lambda: _advice(recipe, out)),
     )
+
+
+def _advice(recipe: Recipe, out: Path) -> str:
+    """What is kept of a training that stops now, and what to do with it."""
+    checkpoint, best = out / "checkpoint.pt", out / "best.safetensors"
+    change = f"another --seed or a larger --gamma (now {recipe.gamma:g})"
+    weights = f"The best weights so far are kept in {best}. " if best.exists() else ""
+    if checkpoint.exists():
+        return (
+            f"The last good state is kept in {checkpoint}. {weights}Go on from that state in another --out with "
+            f"--start {checkpoint} and {change}."
+        )
+    again = "" if recipe.start is None else f"--start {recipe.start}, "
+    return f"No state was saved yet. {weights}Start again with {again}{change}."
 
 
 def _viewpoint(pictures: Pictures, recipe: Recipe) -> Viewpoint:

@@ -12,7 +12,7 @@ While something looks wrong the checkpoint is not replaced (`Watch.calm`).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,12 +46,12 @@ class Watch:
 
     Args:
         patience: see the module.
-        hint: what to do, for the message.
+        hint: says what to do; asked when training stops, for what is kept by then decides.
         since: first step at which each complaint has stood ever since.
     """
 
     patience: int
-    hint: str = ""
+    hint: Callable[[], str] | None = None
     since: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -108,4 +108,6 @@ class Watch:
         self.since = {str(name): int(step) for name, step in state["since"].items()}
 
     def _stopped(self, step: int, what: str) -> TrainingStopped:
-        return TrainingStopped(f"Training stopped at step {step}: {what}.", hint=self.hint or None)
+        return TrainingStopped(
+            f"Training stopped at step {step}: {what}.", hint=None if self.hint is None else self.hint()
+        )

@@ -45,7 +45,8 @@ class Failing(ToyGenerator):
 def run(out: Path, how: str, after: int, lines: list[str] | None = None, **changes: object) -> None:
     kind = type("Failing", (Failing,), {"how": how, "after": after})
     torch.manual_seed(0)
-    recipe = replace(RECIPE, steps=60, patience=10, augment={}, density_weight=0.0, **changes)  # type: ignore[arg-type]
+    plain = replace(RECIPE, steps=60, patience=10, augment={}, density_weight=0.0)
+    recipe = replace(plain, **changes)  # type: ignore[arg-type]
     fit(task(generator=kind()), recipe, out, log=(lines if lines is not None else []).append)
 
 
@@ -65,6 +66,32 @@ def test_numbers_that_are_not_finite_stop_at_once_and_keep_the_last_state(tmp_pa
     assert step_of(tmp_path / "checkpoint.pt") == 16
     held = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
     assert all(bool(torch.isfinite(value).all()) for value in held["generator"].values())
+
+
+def test_a_training_that_stops_before_anything_is_saved_does_not_name_a_state(tmp_path: Path) -> None:
+    with pytest.raises(TrainingStopped) as caught:
+        run(tmp_path / "first", "nan", after=1)
+    assert list((tmp_path / "first").iterdir()) == []
+    assert str(caught.value) == (
+        "Training stopped at step 2: 'discriminator' is nan, which is not finite. No state was saved yet. Start again "
+        "with another --seed or a larger --gamma (now 1)."
+    )
+    run(tmp_path / "good", "", 0, steps=8)
+    start = tmp_path / "good" / "checkpoint.pt"
+    with pytest.raises(TrainingStopped, match=f"Start again with --start {start}, another --seed or a larger"):
+        run(tmp_path / "second", "nan", after=0, start=str(start), steps=20)
+
+
+@pytest.mark.parametrize("best", [True, False])
+def test_a_training_that_stops_names_the_best_weights_where_there_are_some(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, best: bool
+) -> None:
+    monkeypatch.setattr(training, "SAVE_EVERY", 10)
+    with pytest.raises(TrainingStopped) as caught:
+        run(tmp_path, "nan", after=17, quality_every=4 if best else 20)
+    assert (tmp_path / "checkpoint.pt").exists()
+    assert (tmp_path / "best.safetensors").exists() is best
+    assert (f"The best weights so far are kept in {tmp_path}/best.safetensors." in str(caught.value)) is best
 
 
 def test_a_collapse_stops_after_patience_and_keeps_the_state_before_it(tmp_path: Path) -> None:
