@@ -126,7 +126,7 @@ def test_show(name: str, kind: str) -> None:
         (["sample", "tabletop64", "--batch-size", "0"], "Error: --batch-size 0: at least one scene at a time."),
         (["status", "nowhere"], "Error: nowhere: there is no run here. Start one with `viewsweep run`."),
         (["evaluate", "nowhere"], "Error: nowhere: there are no scenes to evaluate."),
-        (["report", "nowhere"], "Error: nowhere: there is no results.json yet."),
+        (["report", "nowhere"], "Error: nowhere: there is no such folder."),
         (["train", "ivdi", "--out", "x"], "Error: There is no training named 'ivdi'. Did you mean ivid?"),
         (
             ["import", "colamp", "x", "--out", "y"],

@@ -107,8 +107,10 @@ def test_extremes_follow_the_direction_of_the_metric(pristine: Path) -> None:
     values = scene_values(run.rows, "warp_psnr")
     found = {extreme.method: extreme for extreme in extremes(run, column, values)}
     own = values[values["method"] == "oracle"].set_index("index")["value"]
-    assert f"scene {own.idxmax()} " in found["oracle"].best.text + " "
-    assert f"scene {own.idxmin()} " in found["oracle"].worst.text + " "
+    best, worst = found["oracle"].best, found["oracle"].worst
+    assert (best.place, best.number) == (own.idxmax(), own.max())
+    assert (worst.place, worst.number) == (own.idxmin(), own.min())
+    assert f"scene {own.idxmax()} " in f"{best.scene} "
 
 
 @pytest.mark.parametrize(
