@@ -66,7 +66,8 @@ class Recipe:
             rest, and counts from the unmultiplied densities). None = never.
         alone: steps in which only the discriminator learns; over as many more the generator's rate rises to its full
             height. One that knows nothing yet would lead a generator that was trained before astray.
-        planes_of: a shipped EG3D whose tri-planes an EpiGRAF begins with, see `warm_start`; None = random ones.
+        planes_of: a shipped EG3D whose tri-planes an EpiGRAF begins with on tabletop, see `warm_start`; None = random
+            ones, and so on pictures of the user's.
         start: a checkpoint to go on from with these settings (`--start`); None = from nothing.
     """
 

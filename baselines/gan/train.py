@@ -84,6 +84,8 @@ def train(
         pictures = _pictures(config, recipe, data, out, log)
     if pictures.views is None and recipe.poses == "data":
         recipe = replace(recipe, poses="prior")
+    if recipe.planes_of is not None and not _is_tabletop(pictures):
+        recipe = _from_nothing(recipe, log)
     torch.manual_seed(recipe.seed)  # initial weights; everything else draws from its own generators
     generator, discriminator = made.networks(config, len(pictures.classes))
     if recipe.planes_of is not None:
@@ -139,6 +141,26 @@ def _pictures(config: str, recipe: Recipe, data: Path | None, out: Path, log: Ca
     seeds = TRAIN_SEEDS[: recipe.views]
     views = prepare_views(data or out / "views", seeds, recipe.size, frontal_share=recipe.frontal_share, log=log)
     return TabletopPictures(views, seeds, recipe.frontal_share)
+
+
+def _from_nothing(recipe: Recipe, log: Callable[[str], None]) -> Recipe:
+    """A recipe that begins with trained tri-planes, for pictures those planes have never seen.
+
+    Its low rate keeps what was learned, and the discriminator's lead protects it; neither is of use to random planes,
+    which take the papers' rates.
+    """
+    usual = Recipe()
+    log(
+        f"The tri-planes of {recipe.planes_of} have learned tabletop; on pictures of your own training begins with "
+        f"random ones. {recipe.steps:,} steps may be too few for that: --steps takes more, ten thousand and up."
+    )
+    return replace(
+        recipe,
+        planes_of=None,
+        alone=0,
+        generator_rate=usual.generator_rate,
+        discriminator_rate=usual.discriminator_rate,
+    )
 
 
 def _holds_tabletop(data: Path) -> bool:

@@ -184,6 +184,25 @@ def test_pictures_of_the_users_train_as_well(family: str, posed: bool, tmp_path:
     assert record["quality"] is None
 
 
+def test_epigraf_begins_with_the_planes_of_tabletop_on_tabletop_alone(
+    views: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[str] = []
+    monkeypatch.setattr(gan, "warm_start", lambda generator, method: begun.append(method))
+    recipe = replace(RECIPES["epigraf"]["tiny"], planes_of="eg3d-small", alone=300, generator_rate=1e-4)
+    monkeypatch.setitem(RECIPES["epigraf"], "tiny", recipe)
+    pictures = write_pictures(tmp_path / "photos", count=10)
+    edit(pictures, classes={f"00000/img{number:08d}.png": f"class {number}" for number in range(10)})
+    lines: list[str] = []
+    folder = train("tiny", tmp_path / "own", family="epigraf", data=pictures, steps=1, log=lines.append)
+    assert begun == []
+    assert lines[0].startswith("The tri-planes of eg3d-small have learned tabletop; on pictures of your own training")
+    used = json.loads((folder / "training.json").read_text())["recipe"]
+    assert (used["planes_of"], used["alone"], used["generator_rate"]) == (None, 0, 0.0025)
+    train("tiny", tmp_path / "tabletop", family="epigraf", data=views, steps=1, log=print, quality=lambda _: 1.0)
+    assert begun == ["eg3d-small"]
+
+
 def test_a_folder_is_read_as_eg3d_publishes_it(tmp_path: Path) -> None:
     write_pictures(tmp_path, count=4, size=20)
     names = [f"00000/img{number:08d}.png" for number in range(4)]
