@@ -13,6 +13,7 @@ launch`) each draw their own pictures and average their gradients; the first of 
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -288,9 +289,13 @@ def _measure(
 
 
 def _comparable(measured: _Table, recipe: Recipe) -> list[list[str]]:
-    """Measurements with the firmness of the last step: weights from before would look otherwise with it."""
+    """Measurements with the firmness of the last step: weights from before would look otherwise with it.
+
+    Those that are not finite are left out: nothing is smaller than NaN, and NaN is smaller than nothing.
+    """
     last = recipe.firmness_at(recipe.steps)
-    return [row for row in measured.rows if recipe.firmness_at(int(row[0])) == last]
+    rows = [row for row in measured.rows if recipe.firmness_at(int(row[0])) == last]
+    return [row for row in rows if math.isfinite(float(row[1]))]
 
 
 def _trained(state: State, recipe: Recipe, viewpoint: Viewpoint, measured: _Table, out: Path) -> Trained:

@@ -246,3 +246,21 @@ def test_conditioning_cameras_are_swapped_however_small_the_parts(tmp_path: Path
     torch.manual_seed(0)
     run(tmp_path, always, generator=Listening(), quality=None)
     assert float(torch.cat(swapped).float().mean()) > 0.8  # two pictures may happen to have one camera
+
+
+@pytest.mark.parametrize("odd", [float("nan"), float("inf")])
+@pytest.mark.parametrize("at", [0, 1, 2])
+def test_a_quality_that_is_not_finite_is_never_the_best(tmp_path: Path, at: int, odd: float) -> None:
+    order = [3.0, 1.0, 2.0]
+    order[at] = odd
+    values = iter(order)
+    trained = run(tmp_path, quality=lambda images: next(values))
+    expected = min((value, step) for value, step in zip(order, (4, 8, 12), strict=True) if value < 10)
+    assert (trained.quality, trained.step) == expected
+    assert [row["step"] for row in rows(tmp_path / "quality.csv")] == ["4", "8", "12"]  # all are logged
+
+
+def test_without_a_finite_quality_the_last_weights_are_kept(tmp_path: Path) -> None:
+    trained = run(tmp_path, quality=lambda images: float("nan"))
+    assert (trained.step, trained.quality) == (12, None)
+    assert not (tmp_path / "best.safetensors").exists()
