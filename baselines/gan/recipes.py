@@ -9,14 +9,26 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+from ...scenes.sweeps import FOV, RADIUS
 from .patches import PatchSchedule
 from .recipe import Recipe
 from .schedules import Fade, Stage
 
 __all__ = ["RECIPES"]
 
+AS_TABLETOP: dict[str, float] = {"radius": RADIUS, "fov": FOV}
+"""Where networks made for tabletop look for the object, for pictures without cameras; spreads are CelebA's."""
+
 TINY = Recipe(
-    views=64, size=16, steps=20, batch=4, r1_every=4, density_points=64, quality_every=10, quality_pictures=20
+    views=64,
+    size=16,
+    steps=20,
+    batch=4,
+    r1_every=4,
+    density_points=64,
+    prior=AS_TABLETOP,
+    quality_every=10,
+    quality_pictures=20,
 )
 
 # pi-GAN ------------------------------------------------------------------------------------------------------------
@@ -36,6 +48,7 @@ PIGAN_SMALL = Recipe(
     direction_weight=1.0,
     density_noise=Fade(1.0, 0.0, 1_000),
     class_group=4,
+    prior=AS_TABLETOP,
     quality_every=400,
     quality_pictures=400,
     firmer=(4_000, 2.5),

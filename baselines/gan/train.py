@@ -192,10 +192,13 @@ def _check_cameras(
     viewpoint = Viewpoint.of_prior(CameraPrior(**recipe.prior)) if prior or views is None else Viewpoint.of_data(views)
     marching = marching_of(generator)
     if not marching.near < viewpoint.radius < marching.far:
+        of_prior = "They are those of its prior: choose another configuration, or give dataset.json with cameras."
         raise UserError(
             f"The cameras stand {viewpoint.radius:.3g} from the origin on average, and this configuration looks for "
             f"the object between {marching.near:g} and {marching.far:g} along the rays.",
-            hint="Scale the translations in dataset.json, or choose another configuration.",
+            hint=of_prior
+            if prior or views is None
+            else "Scale the translations in dataset.json, or choose another configuration.",
         )
 
 

@@ -14,7 +14,8 @@ from torch import Tensor
 from viewsweep.baselines.gan import train as gan
 from viewsweep.baselines.gan import training
 from viewsweep.baselines.gan.base import GanGenerator
-from viewsweep.baselines.gan.families import FAMILIES
+from viewsweep.baselines.gan.data import CameraPrior
+from viewsweep.baselines.gan.families import FAMILIES, marching_of
 from viewsweep.baselines.gan.folder_data import FolderPictures
 from viewsweep.baselines.gan.method import GanMethod
 from viewsweep.baselines.gan.recipes import RECIPES
@@ -170,18 +171,29 @@ def test_it_trains_and_goes_on_on_a_gpu(family: str, views: Path, tmp_path: Path
 @pytest.mark.parametrize(("family", "posed"), [("eg3d", True), ("pigan", False)])
 def test_pictures_of_the_users_train_as_well(family: str, posed: bool, tmp_path: Path) -> None:
     pictures = write_pictures(tmp_path / "photos", posed=posed)
-    if not posed:  # the prior of the paper's cameras lies outside the tiny configuration's reach
-        with pytest.raises(UserError, match="stand 1 from the origin on average"):
-            train("tiny", tmp_path / "out", family=family, data=pictures, steps=2, log=lambda line: None)
-        return
     folder = train("tiny", tmp_path / "out", family=family, data=pictures, steps=2, log=lambda line: None)
     stored = load_generator(folder, family)
     assert stored.classes == ()
-    assert stored.viewpoint.yaw_limit == pytest.approx(1.0)
+    assert stored.viewpoint.yaw_limit == pytest.approx(1.0 if posed else 0.6)
+    assert stored.viewpoint.radius == pytest.approx(1.6, abs=1e-6)
     record = json.loads((folder / "training.json").read_text())
     assert record["command"].endswith("--config tiny --steps 2 --data photos")
-    assert record["data"] == "8 pictures from 'photos', with cameras"
+    assert record["data"] == f"8 pictures from 'photos', {'with' if posed else 'without'} cameras"
     assert record["quality"] is None
+
+
+@pytest.mark.parametrize("config", sorted(RECIPES["pigan"]))
+def test_priors_stand_where_the_configuration_looks(config: str) -> None:
+    marching = marching_of(FAMILIES["pigan"].networks(config, 0)[0])
+    assert marching.near < CameraPrior(**RECIPES["pigan"][config].prior).radius < marching.far
+
+
+def test_a_prior_that_stands_elsewhere_is_no_fault_of_a_dataset_json(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(RECIPES["pigan"], "tiny", replace(RECIPES["pigan"]["tiny"], prior={"radius": 1.0}))
+    with pytest.raises(UserError, match=r"stand 1 from the origin on average.*They are those of its prior: "):
+        train("tiny", tmp_path / "out", family="pigan", data=write_pictures(tmp_path / "photos", posed=False))
 
 
 def test_epigraf_begins_with_the_planes_of_tabletop_on_tabletop_alone(
