@@ -13,6 +13,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -79,12 +80,17 @@ class FolderPictures:
         kinds = f" of {len(self.classes)} classes" if self.classes else ""
         return f"{len(self)} pictures{kinds} from '{self._folder.resolve().name}', {poses}"
 
-    @property
+    @cached_property
     def identity(self) -> str:
-        """See `Pictures`: names, sizes of files, cameras and classes."""
+        """See `Pictures`: names and contents of files, cameras and classes. Each file is read through once.
+
+        Raises:
+            UnreadableFile: a file is gone or cannot be read.
+        """
         digest = hashlib.sha256()
-        for name, file in zip(self._names, self._files, strict=True):
-            digest.update(f"{name}\0{file.stat().st_size}\0".encode())
+        with ThreadPoolExecutor(READERS) as pool:
+            for name, content in zip(self._names, pool.map(_sha256, self._files), strict=True):
+                digest.update(f"{name}\0{content}\0".encode())
         if self.views is not None:
             digest.update(self.views.labels.numpy().tobytes())
         digest.update(self._labels.numpy().tobytes())
@@ -123,6 +129,14 @@ class FolderPictures:
                     f"{self._folder}: {name} has {width} x {height} pixels; pictures with cameras must be square, "
                     "for cutting them would change their cameras."
                 )
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise UnreadableFile(f"{path}: not readable ({error}).") from error
 
 
 def _read(path: Path) -> dict[str, Any]:
