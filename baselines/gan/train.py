@@ -134,9 +134,17 @@ def _pictures(config: str, recipe: Recipe, data: Path | None, out: Path, log: Ca
     if data is not None and data.exists() and not _holds_tabletop(data):
         return FolderPictures(data, recipe.size)
     if not recipe.views:
+        if data is not None and not data.exists():
+            raise UserError(f"{data}: there is no such folder.", hint="Give --data the folder of your pictures.")
         raise UserError(
             f"The configuration {config} trains on pictures of your own.",
             hint="Give --data a folder of pictures, with EG3D's dataset.json where their cameras are known.",
+        )
+    if data is not None and not (data.is_dir() and any(data.iterdir())):  # as it should be for a first training
+        state = "is empty" if data.is_dir() else "does not exist"
+        log(
+            f"ATTENTION: --data {data} {state}, so training is on tabletop, and {recipe.views:,} rendered views of it "
+            "go there. If pictures of your own were meant, stop now and give the folder they are in."
         )
     seeds = TRAIN_SEEDS[: recipe.views]
     views = prepare_views(data or out / "views", seeds, recipe.size, frontal_share=recipe.frontal_share, log=log)

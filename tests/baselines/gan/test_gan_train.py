@@ -182,6 +182,29 @@ def test_pictures_of_the_users_train_as_well(family: str, posed: bool, tmp_path:
     assert record["quality"] is None
 
 
+@pytest.mark.parametrize("state", ["does not exist", "is empty"])
+def test_views_of_tabletop_in_place_of_pictures_are_announced(
+    state: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Rendering(Exception):
+        """Stands for 64 views."""
+
+    def rendering(*arguments: object, **settings: object) -> None:
+        raise Rendering
+
+    monkeypatch.setattr(gan, "prepare_views", rendering)
+    folder = tmp_path / "potos"
+    lines: list[str] = []
+    if state == "is empty":
+        folder.mkdir()
+    with pytest.raises(Rendering):
+        train("tiny", tmp_path / "out", family="eg3d", data=folder, log=lines.append)
+    assert lines == [
+        f"ATTENTION: --data {folder} {state}, so training is on tabletop, and 64 rendered views of it go there. "
+        "If pictures of your own were meant, stop now and give the folder they are in."
+    ]
+
+
 @pytest.mark.parametrize("config", sorted(RECIPES["pigan"]))
 def test_priors_stand_where_the_configuration_looks(config: str) -> None:
     marching = marching_of(FAMILIES["pigan"].networks(config, 0)[0])
@@ -285,6 +308,8 @@ def test_what_cannot_be_trained_is_refused_before_anything_is_written(tmp_path: 
         with pytest.raises(UserError) as caught:
             train("tiny", out, log=lambda line: None, **settings)  # type: ignore[arg-type]
         assert complaint in str(caught.value)
+    with pytest.raises(UserError, match="potos: there is no such folder"):
+        train("paper", out, family="pigan", data=tmp_path / "potos")
     with pytest.raises(UserError, match="The configuration paper trains on pictures of your own"):
         train("paper", out, family="pigan")
     with pytest.raises(UnknownName, match="There is no configuration of eg3d named 'smal'"):
