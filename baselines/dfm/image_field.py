@@ -3,6 +3,10 @@
 After pixelNeRF (Yu et al., "pixelNeRF: neural radiance fields from one or few images", CVPR 2021): per point and
 picture, the feature at its projection and its place in the camera's axes; blocks for each picture, their mean, blocks
 for all. Told of times (0 = clean) as in DFM: each picture's before the mean, the noisy one's after it.
+
+Colours may be taken from the pictures themselves: a point is a mixture of what each picture shows there and of a colour
+of its own, after IBRNet (Wang et al., "IBRNet: learning multi-view image-based rendering", CVPR 2021). What is given
+thus stays as sharp as it is. Of the noisy picture nothing is taken: its noise would stay, too.
 """
 
 from __future__ import annotations
@@ -27,6 +31,7 @@ class FieldNetwork(nn.Module):
         after: blocks for their mean.
         distance: how far the cameras stand, which centres and scales places.
         density_gain: multiplies raw densities; surfaces must become opaque within a few hundredths of a unit.
+        mixes: whether values are colours, mixed with those of the pictures.
     """
 
     def __init__(
@@ -39,6 +44,7 @@ class FieldNetwork(nn.Module):
         after: int = 2,
         distance: float = 1.6,
         density_gain: float = 10.0,
+        mixes: bool = False,
     ) -> None:
         super().__init__()
         self.distance, self.density_gain = distance, density_gain
@@ -46,8 +52,11 @@ class FieldNetwork(nn.Module):
         self.before = nn.ModuleList(_Block(width) for _ in range(before))
         self.after = nn.ModuleList(_Block(width) for _ in range(after))
         self.last = nn.Linear(width, 1 + values)
+        self.mixture = nn.ModuleDict({"own": nn.Linear(width, 1), "shown": nn.Linear(width, 1)}) if mixes else None
 
-    def forward(self, features: Tensor, places: Tensor, inside: Tensor, times: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, features: Tensor, places: Tensor, inside: Tensor, times: Tensor, shown: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """What is at P points, seen in V pictures.
 
         Args:
@@ -55,19 +64,29 @@ class FieldNetwork(nn.Module):
             places: in the cameras' axes, [N, V, P, 3].
             inside: 1 where the point lies within the picture, else 0, [N, V, P].
             times: of the pictures, [N, V]; the last one's is that of the noisy one.
+            shown: what the first W pictures show there, in [-1, 1], [N, W, P, values], W <= V; those that may be
+                mixed in by a network that mixes.
 
         Returns:
-            raw densities [N, P] and values [N, P, values], float32.
+            raw densities [N, P] and values [N, P, values], float32; of a network that mixes colours in [-1, 1].
         """
         centred = (places - places.new_tensor([0.0, 0.0, self.distance])) * 2
         x = self.first(torch.cat([features, inside[..., None], _waves(centred)], -1))
         for block in self.before:
             x = block(x, times[:, :, None, None])
-        x = x.mean(1)
+        each, x = x, x.mean(1)
         for block in self.after:
             x = block(x, times[:, -1, None, None])
         found = self.last(F.silu(x)).float()
-        return found[..., 0] * self.density_gain, found[..., 1:]
+        raw, values = found[..., 0] * self.density_gain, found[..., 1:]
+        if self.mixture is None or shown is None:
+            return raw, values
+        count = shown.shape[1]
+        trust = self.mixture["shown"](F.silu(each[:, :count])).float()[..., 0]
+        trust = trust.masked_fill(inside[:, :count] == 0, -torch.inf)
+        own = self.mixture["own"](F.silu(x)).float()[..., 0]
+        shares = torch.cat([own[:, None], trust], 1).softmax(1)
+        return raw, shares[:, 0, :, None] * values.tanh() + (shares[:, 1:, :, None] * shown).sum(1)
 
 
 def in_cameras(points: Tensor, world_to_cam: Tensor, lens: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -47,6 +47,7 @@ class InverseGraphics(InverseProblem):
         deterministic: pixelNeRF: the same network, without a noisy picture.
         network: arguments of `PictureNetwork`.
         field: arguments of `FieldNetwork`.
+        mixes: whether colours are mixed with those of the pictures.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class InverseGraphics(InverseProblem):
         deterministic: bool = False,
         network: dict[str, Any] | None = None,
         field: dict[str, Any] | None = None,
+        mixes: bool = False,
     ) -> None:
         settings = arguments(locals())
         super().__init__()
@@ -75,7 +77,7 @@ class InverseGraphics(InverseProblem):
         # noisy picture, coarse colour, depth, features, and which of the two kinds of picture it is
         self.network = PictureNetwork(size, 3 + 3 + 1 + HINTS + 1, features, **(network or {}))
         own = {"distance": distance, **(field or {})}
-        self.field = FieldNetwork(features, 3, **own)
+        self.field = FieldNetwork(features, 3, mixes=mixes, **own)
         self.hints = None if deterministic else FieldNetwork(features, 3 + HINTS, **own)
         self.backdrop = Backdrop(features, 3)
         places: dict[str, Any] = {"near": near, "far": far, "bound": bound, "placement": "cell", "shift": -1.0}
@@ -95,6 +97,7 @@ class InverseGraphics(InverseProblem):
         inverse = torch.linalg.inv(parameters["pose"])
         return {
             "features": torch.cat([known["features"], features[:, None]], 1),
+            "pictures": known["pictures"],
             "world_to_cam": torch.cat([known["world_to_cam"], inverse[:, None]], 1),
             "lens": torch.cat([known["lens"], parameters["lens"][:, None]], 1),
             "times": torch.cat([known["times"], time[:, None]], 1),
@@ -122,7 +125,7 @@ class InverseGraphics(InverseProblem):
 
         def field(points: Tensor, _: Tensor) -> tuple[Tensor, Tensor]:
             raw, values = self._at(self.field, signal, points)
-            return raw, values.tanh()
+            return raw, values if self.field.mixture is not None else values.tanh()
 
         behind = self.backdrop(signal["backdrop"], rays.directions).tanh()
         return render(field, rays, self.marching, background=behind, shared=shared)
@@ -159,6 +162,7 @@ class InverseGraphics(InverseProblem):
         features = self.network(seen, clean).float().unflatten(0, (count, views))
         return {
             "features": features,
+            "pictures": pictures,
             "world_to_cam": torch.linalg.inv(context["pose"]),
             "lens": context["lens"],
             "times": torch.zeros(count, views, device=flat.device),
@@ -181,5 +185,9 @@ class InverseGraphics(InverseProblem):
         shape = points.shape[:-1]
         places, uv, inside = in_cameras(points.flatten(1, 2), signal["world_to_cam"], signal["lens"])
         features = features_at(signal["features"], uv)
-        raw, values = network(features, places, inside, signal["times"])
+        shown = None
+        if network.mixture is not None:
+            pictures = signal["pictures"].float()
+            shown = features_at(pictures, uv[:, : pictures.shape[1]])
+        raw, values = network(features, places, inside, signal["times"], shown)
         return raw.unflatten(1, shape[1:]), values.unflatten(1, shape[1:])

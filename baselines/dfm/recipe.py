@@ -90,6 +90,7 @@ SCENE = Recipe(
     steps=3_600,
     batch=8,
 )
+MIXED_SCENE = replace(SCENE, settings={**SCENE.settings, "mixes": True})
 
 TINY_MOTION = Recipe("motion", {"size": 16, "network": _TINY_PICTURE}, drop=0.0, **_TINY)
 TINY_SCENE = Recipe(
@@ -103,6 +104,7 @@ TINY_SCENE = Recipe(
         "coarse_samples": 4,
         "network": _TINY_PICTURE,
         "field": _TINY_FIELD,
+        "mixes": True,
     },
     **_TINY,
 )
@@ -119,8 +121,17 @@ def _deterministic(recipe: Recipe) -> Recipe:
 
 
 RECIPES: dict[str, dict[str, Recipe]] = {
-    "dfm": {"small": SCENE, "small-no-novel": replace(SCENE, novel_weight=0.0), "tiny": TINY_SCENE},
-    "pixelnerf": {"small": _deterministic(SCENE), "tiny": _deterministic(TINY_SCENE)},
+    "dfm": {
+        "small": SCENE,
+        "small-mixed": MIXED_SCENE,
+        "small-no-novel": replace(SCENE, novel_weight=0.0),
+        "tiny": TINY_SCENE,
+    },
+    "pixelnerf": {
+        "small": _deterministic(SCENE),
+        "small-mixed": _deterministic(MIXED_SCENE),
+        "tiny": _deterministic(TINY_SCENE),
+    },
     "dfm-motion": {"small": MOTION, "tiny": TINY_MOTION},
     "flow-regressor": {"small": replace(_deterministic(MOTION), steps=2_500), "tiny": _deterministic(TINY_MOTION)},
     "dfm-inversion": {"small": INVERSION, "tiny": TINY_INVERSION},

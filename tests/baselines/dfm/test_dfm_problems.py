@@ -10,7 +10,7 @@ from torch import Tensor
 from viewsweep.baselines.dfm.batches import HALVES, half_mask, inversion_batches, motion_batches, scene_batches
 from viewsweep.baselines.dfm.core import Batch, Observation, losses
 from viewsweep.baselines.dfm.data import Pictures, prepare_pictures
-from viewsweep.baselines.dfm.image_field import features_at, in_cameras
+from viewsweep.baselines.dfm.image_field import FieldNetwork, features_at, in_cameras
 from viewsweep.baselines.dfm.inverse_graphics import InverseGraphics
 from viewsweep.baselines.dfm.inversion import InversionProblem, latent_statistics
 from viewsweep.baselines.dfm.method import turned
@@ -80,6 +80,72 @@ def test_features_are_those_of_the_pixel_a_point_falls_into() -> None:
     pictures = torch.arange(16.0).reshape(1, 1, 1, 4, 4)
     uv = torch.tensor([[[[0.125, 0.125], [0.875, 0.625], [2.0, 2.0]]]])
     assert features_at(pictures, uv)[0, 0, :, 0].tolist() == [0.0, 11.0, 15.0]
+
+
+def test_colours_are_mixed_of_what_pictures_show_within_their_borders() -> None:
+    torch.manual_seed(0)
+    network = FieldNetwork(4, 3, width=16, mixes=True)
+    features, places, times = torch.randn(2, 2, 5, 4), torch.randn(2, 2, 5, 3), torch.rand(2, 2)
+    shown = torch.rand(2, 2, 5, 3) * 2 - 1
+    inside = torch.ones(2, 2, 5)
+    inside[:, 1, 2:] = 0
+    inside[:, :, 4] = 0  # no picture shows the last point
+
+    def colours() -> Tensor:
+        with torch.no_grad():
+            return network(features, places, inside, times, shown)[1]
+
+    assert network.mixture is not None
+    mixed = colours()
+    assert bool((mixed.abs() < 1).all())
+    for own, expected in ((-1e4, "shown"), (1e4, "own")):
+        torch.nn.init.constant_(network.mixture["own"].bias, own)
+        found = colours()
+        for point in range(5):
+            if point == 4 or expected == "own":
+                bare = FieldNetwork(4, 3, width=16)
+                bare.load_state_dict({k: v for k, v in network.state_dict().items() if not k.startswith("mixture")})
+                with torch.no_grad():
+                    alone = bare(features, places, inside, times)[1].tanh()
+                assert torch.allclose(found[:, point], alone[:, point], atol=1e-6)
+            elif point >= 2:
+                assert torch.allclose(found[:, point], shown[:, 0, point], atol=1e-5)
+            else:
+                low, high = shown[:, :, point].amin(1) - 1e-5, shown[:, :, point].amax(1) + 1e-5
+                assert bool(((found[:, point] >= low) & (found[:, point] <= high)).all())
+
+
+def test_of_the_noisy_picture_no_colour_is_taken(pictures: Pictures) -> None:
+    problem = scene_problem().eval()
+    assert problem.field.mixture is not None
+    torch.nn.init.constant_(problem.field.mixture["own"].bias, -1e4)
+    torch.nn.init.zeros_(problem.network.unet.conv_out.weight)  # nor does the network hand it on
+    torch.nn.init.zeros_(problem.network.unet.conv_out.bias)
+    batch = scene_batches(pictures)(2, torch.Generator().manual_seed(0))
+    views = {name: value for name, value in batch.target.parameters.items() if name in ("pose", "lens")}
+    with torch.no_grad():
+        seen = [
+            problem.observe(problem.denoise(batch.context, noise, torch.ones(2), views), views)
+            for noise in (torch.zeros(2, 3, 16, 16), torch.ones(2, 3, 16, 16))
+        ]
+    assert torch.equal(*seen)
+
+
+def test_a_field_that_only_mixes_shows_what_it_was_given(pictures: Pictures) -> None:
+    """From the context's own camera every point on a pixel's ray is of that pixel's colour."""
+    problem = scene_problem(deterministic=True, size=16, field={"width": 16, "density_gain": 1e4}).eval()
+    assert problem.field.mixture is not None
+    torch.nn.init.constant_(problem.field.mixture["own"].bias, -1e4)
+    torch.nn.init.constant_(problem.field.last.bias, 10.0)  # something is everywhere
+    batch = scene_batches(pictures)(2, torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        signal = problem.denoise(batch.context, torch.zeros(2, 3, 16, 16), torch.ones(2), {})
+        own = {name: batch.context[name][:, 0] for name in ("pose", "lens")}
+        seen = problem.rendered(signal, Views(own["pose"], own["lens"]), 16)
+    given = batch.context["picture"][:, 0].flatten(2).transpose(1, 2)
+    solid = seen.alpha > 0.999
+    assert bool(solid.any())
+    assert torch.allclose(seen.values[solid], given[solid], atol=2e-3)
 
 
 def test_a_patch_is_the_same_square_of_the_whole_rendering() -> None:
