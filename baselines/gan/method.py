@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from importlib import resources
@@ -29,6 +30,7 @@ __all__ = [
     "load_eg3d_small",
     "load_epigraf_paper",
     "load_epigraf_small",
+    "load_folder",
     "load_pigan_paper",
     "load_pigan_small",
     "load_shipped",
@@ -42,6 +44,15 @@ VIEWS = 8
 EDGE = 0.02
 """Relative step of depth between neighbouring pixels beyond which they lie on different surfaces."""
 
+SAME_DISTANCE = 1e-3
+"""Relative difference to the distance it was trained from up to which cameras stand where they stood in training."""
+
+ONE_DISTANCE = 0.01
+"""Relative difference between the cameras of a request up to which they stand at one distance."""
+
+SAME_FOCAL = 0.1
+"""Relative difference of focal lengths from which the field of view is another than in training."""
+
 
 class GanMethod:
     """Sweeps from a trained GAN's folder.
@@ -50,6 +61,10 @@ class GanMethod:
     mean camera of their training data, whatever they are looked at with. rgb has the size asked for. Depth is z-depth;
     that of EG3D is rendered lower (`info().details["depth_size"]`) and enlarged: along a surface in straight lines,
     at its edges by the nearest pixel.
+
+    A generator without a sphere about its object (the papers') looks for it between two distances from the camera, and
+    so knows one distance only. Cameras that stand at another are moved to it, and depth is scaled back: another unit
+    of length, in which pictures are the same.
 
     Args:
         folder: what `viewsweep train pigan|eg3d|epigraf` wrote into ``OUT/generator``.
@@ -79,6 +94,8 @@ class GanMethod:
         self.generator = self.stored.generator.to(self.device)
         marching = marching_of(self.generator)
         self.bound = marching.bound or max(0.0, self.stored.viewpoint.radius - marching.near)
+        self.one_distance = marching.bound is None
+        self._warned = False
         if marching.bound is not None:  # the sphere alone says where to look, from whatever distance
             marching = replace(marching, near=0.0, far=math.inf)
             self.generator.marching = marching  # type: ignore[assignment]  # an attribute, not a module
@@ -104,6 +121,7 @@ class GanMethod:
                 "conditioning": "frontal mean camera" if self.generator.takes_pose else "none",
                 "skips_empty_space": self.skips,
                 "psi": self.psi,
+                **({"cameras": f"moved to {stored.viewpoint.radius:.6g}"} if self.one_distance else {}),
             },
         )
 
@@ -111,8 +129,8 @@ class GanMethod:
         """One scene a request, each drawn by itself.
 
         Raises:
-            UserError: an unknown class, no class where one is needed, a size it cannot draw, a context, or a camera
-                inside the object.
+            UserError: an unknown class, no class where one is needed, a size it cannot draw, a context, a camera inside
+                the object, or cameras at several distances where it knows only one.
         """
         for request in requests:
             self._check(request)
@@ -133,8 +151,14 @@ class GanMethod:
         state = generator.scene(latents)
         if self.skips:
             state = with_occupancy(generator, state, marching_of(generator))
-        drawn = [self._draw(state, part, request.size) for part in _chunks(request.cameras)]
+        cameras, scale = request.cameras, self._scale(request)
+        if scale != 1:
+            pose = cameras.cam_to_world.clone()
+            pose[:, :3, 3] *= scale
+            cameras = Cameras(pose, cameras.intrinsics)
+        drawn = [self._draw(state, part, request.size) for part in _chunks(cameras)]
         rgb, depth, alpha = (torch.cat(parts) for parts in zip(*drawn, strict=True))
+        depth = depth if scale == 1 else depth / scale
         return Scene(
             rgb,
             request.cameras,
@@ -169,7 +193,7 @@ class GanMethod:
                 f"super-resolution makes {stored.size} x {stored.size} and nothing else.",
                 hint="Choose a protocol of its size, or train another configuration.",
             )
-        distance = request.cameras.positions.norm(dim=1)
+        distance = request.cameras.positions.norm(dim=1) * self._scale(request)
         inside = torch.nonzero(distance <= self.bound)
         if len(inside):
             view = int(inside[0, 0])
@@ -178,6 +202,42 @@ class GanMethod:
                 f"object, which may fill a sphere of radius {self.bound:.3g}.",
                 hint=f"Move it out; it was trained from {stored.viewpoint.radius:.3g} away.",
             )
+        self._warn_of_fov(request, where)
+
+    def _scale(self, request: Request) -> float:
+        """What lengths of the request are multiplied by to become those of the training.
+
+        Raises:
+            UserError: it knows one distance only, and the cameras stand at several, or at the origin.
+        """
+        if not self.one_distance:
+            return 1.0
+        distance, known = request.cameras.positions.norm(dim=1), self.stored.viewpoint.radius
+        least, most, mean = (float(value) for value in (distance.min(), distance.max(), distance.mean()))
+        if least <= 0 or most - least > ONE_DISTANCE * mean:
+            raise UserError(
+                f"{self.name}, scene {request.index}: the cameras stand {least:.3g} to {most:.3g} from the origin; "
+                f"this generator was trained from {known:.3g} away and knows no other distance.",
+                hint="Ask for cameras at one distance: it stands for the distance of training, whatever its unit.",
+            )
+        return 1.0 if abs(mean / known - 1) <= SAME_DISTANCE else known / mean
+
+    def _warn_of_fov(self, request: Request, where: str) -> None:
+        """Say once that pictures are asked for with another field of view than was learned."""
+        if self._warned or not self.one_distance:
+            return
+        trained = 0.5 / math.tan(self.stored.viewpoint.fov / 2)
+        focal = request.cameras.intrinsics[:, 1, 1]
+        odd = float(focal[(focal / trained - 1).abs().argmax()])
+        if abs(odd / trained - 1) <= SAME_FOCAL:
+            return
+        self._warned = True
+        asked, learned = (math.degrees(2 * math.atan(0.5 / value)) for value in (odd, trained))
+        warnings.warn(
+            f"{where}: pictures of {asked:.3g} degrees were asked for; this generator was trained on pictures of "
+            f"{learned:.3g} degrees, and what it draws beyond them, or how large, was never learned.",
+            stacklevel=4,
+        )
 
 
 def enlarged_depth(depth: Tensor, size: int) -> Tensor:
@@ -209,6 +269,15 @@ def _chunks(cameras: Cameras) -> Iterator[Cameras]:
 def _known(classes: tuple[str, ...]) -> str:
     shown = ", ".join(f"{number} {name}" for number, name in enumerate(classes[:20]))
     return f"Known are {shown}{' ...' if len(classes) > 20 else ''}."
+
+
+def load_folder(folder: Path, *, name: str, device: str = "cpu") -> GanMethod:
+    """A trained generator of any family.
+
+    Raises:
+        UserError: see `GanMethod`.
+    """
+    return GanMethod(folder, name=name, device=device)
 
 
 def load_shipped(name: str, device: str = "cpu") -> GanMethod:
