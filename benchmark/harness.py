@@ -45,7 +45,7 @@ def run(
 
     Args:
         protocol: a shipped protocol's name, or the path to a ``.yaml`` file.
-        methods: registered names, ``module:Class`` or ``file.py``.
+        methods: registered names, ``module:Class``, ``file.py`` or folders of trained generators.
         out: the run directory; ``runs/<protocol>`` by default.
         scenes: another number of scenes than the protocol's; that gives another protocol hash.
         device: `cpu` or `cuda`, for the methods; scores are computed on the CPU.

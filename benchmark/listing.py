@@ -11,6 +11,7 @@ from .method_record import info_record
 from .metric_catalogue import catalogue
 from .protocol import load_protocol, protocol_names
 from .registry import is_own, load_method, method_names
+from .trained_folder import is_trained_folder
 
 __all__ = ["describe", "entries_of"]
 
@@ -53,6 +54,8 @@ def describe(name: str) -> dict[str, Any]:
                     "definition": (sys.modules[metric.__module__].__doc__ or "").strip(),
                 }
             }
+    if is_trained_folder(name):  # last: a name of ours is not hidden by a folder that happens to be called so
+        return {"method": info_record(load_method(name).info()) | {"origin": name}}
     raise UnknownName("protocol, method or metric", name, [*protocol_names(), *method_names(), *catalogue()])
 
 

@@ -1,9 +1,10 @@
-"""Methods by name: ours, installed ones, and files of your own.
+"""Methods by name: ours, installed ones, and files and trained folders of your own.
 
     oracle                    a built-in, imported when it is asked for
     acme-large                an entry point of the group `viewsweep.methods` in any installed package
     package.module:Class      a class or loader function on the import path
     file.py, file.py:Class    a Python file; without a name, its one class with `generate` and `info`
+    train/eg3d/generator      a folder that `viewsweep train` wrote, see `trained_folder`
 
 A class or loader is called with `device` and `batch_size` where it takes them.
 """
@@ -26,6 +27,7 @@ from ..scenes.errors import UnknownName, UserError
 from ..scenes.generator import Generator
 from .fingerprint import sha256_file, sha256_json, source_fingerprint
 from .method_record import info_record
+from .trained_folder import folder_hashes, folder_name, has_configuration, is_trained_folder, trained_target
 
 __all__ = ["BUILT_IN", "GROUP", "Method", "check_device", "find_method", "is_own", "load_method", "method_names"]
 
@@ -102,7 +104,7 @@ def load_method(name: str, device: str = "cpu", batch_size: int | None = None) -
     """The generator of that name, with its weights, ready to draw.
 
     Args:
-        name: a registered name, ``module:Class``, or ``file.py`` with or without ``:Class``.
+        name: a registered name, ``module:Class``, ``file.py`` with or without ``:Class``, or a trained folder.
         device: `cpu` or `cuda`, handed to methods that take it.
         batch_size: how many scenes will be asked for at once, handed to methods that take it.
 
@@ -161,7 +163,9 @@ def find_method(name: str, device: str = "cpu", batch_size: int | None = None) -
             raise UserError(f"{_origin(points[0])} registers the name {name!r}. {LEGAL}")
         return Method(name, _origin(points[0]), _loader(lambda: _resolve(points[0]), name), lambda: None)
     if name not in BUILT_IN:
-        hint = "module:Class and a path to a .py file work as well."
+        if is_trained_folder(name):
+            return _trained(name)
+        hint = "module:Class, a path to a .py file and the folder of a trained generator work as well."
         raise UnknownName("method", name, method_names(), hint=hint)
     target = BUILT_IN[name]
     folders = ("/".join(target.split(":")[0].split(".")[1:-1]), "scenes")
@@ -203,6 +207,27 @@ def _own(
         return None if path is None else sha256_json([sha256_file(path), info_record(info)])
 
     return Method(name, spec, lambda device, batch_size: generator, fingerprint)
+
+
+def _trained(spec: str) -> Method:
+    folder = Path(spec)
+    target, name = trained_target(folder), folder_name(folder)
+    if name in method_names():
+        raise UserError(
+            f"{spec}: from its folder it would be called '{name}', which is {method_names()[name]}. Rename the folder."
+        )
+    if not has_configuration(folder):
+        _from_module(target)(folder, name=name)  # refuses it, and does so before a run is begun
+    sources = ("/".join(target.split(":")[0].split(".")[1:-1]), "scenes")
+
+    def load(device: str, batch_size: int | None) -> Generator:
+        found: Generator = _from_module(target)(folder, name=name, device=device)
+        return found
+
+    def fingerprint() -> str:
+        return sha256_json([source_fingerprint(*sources), folder_hashes(folder)])
+
+    return Method(name, f"a trained folder ({spec})", load, fingerprint)
 
 
 def _loader(find: Callable[[], Callable[..., Any]], spec: str) -> Callable[[str, int | None], Generator]:

@@ -14,7 +14,7 @@ __all__ = ["check_method", "selfcheck", "validate"]
 
 
 def check_method(
-    name: Annotated[str, typer.Argument(help="A method: a name, module:Class, or a file.")],
+    name: Annotated[str, typer.Argument(help="A method: a name, module:Class, a file, or a trained folder.")],
     quick: Annotated[bool, typer.Option("--quick", help="Half the views, and no batch in another order.")] = False,
     size: Annotated[
         int | None, typer.Option(help="Pixels.", show_default="the method's own, or 64", envvar="VIEWSWEEP_SIZE")

@@ -20,7 +20,9 @@ BatchSize = Annotated[
 ]
 Methods = Annotated[
     str,
-    typer.Option(help="Names, module:Class or files, separated by commas.", envvar="VIEWSWEEP_METHODS"),
+    typer.Option(
+        help="Names, module:Class, files or trained folders, separated by commas.", envvar="VIEWSWEEP_METHODS"
+    ),
 ]
 Scenes = Annotated[
     int | None, typer.Option(help="Another number of scenes; changes the protocol hash.", envvar="VIEWSWEEP_SCENES")

@@ -31,6 +31,7 @@ __all__ = [
     "DFMMotion",
     "DFMScene",
     "load_dfm_small",
+    "load_folder",
     "load_inversion_small",
     "load_motion_small",
     "load_pixelnerf_small",
@@ -243,6 +244,17 @@ def load_shipped(name: str, device: str = "cpu", how: Sampling | None = None) ->
     """
     folder = Path(str(resources.files("viewsweep.baselines.dfm") / "weights" / name))
     return KINDS[load_problem(folder).name](folder, name=name, device=device, how=how)
+
+
+def load_folder(folder: Path, *, name: str, device: str = "cpu") -> _Method:
+    """A trained problem of any kind, sampled as the shipped ones.
+
+    Raises:
+        UserError: there is no problem in the folder.
+    """
+    kind = load_problem(folder).name
+    how = Sampling(refine=REFINE) if kind == "inversion" else Sampling()
+    return KINDS[kind](folder, name=name, device=device, how=how)
 
 
 def load_dfm_small(device: str = "cpu") -> _Method:

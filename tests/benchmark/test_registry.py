@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
 from viewsweep.benchmark import registry
+from viewsweep.benchmark.fingerprint import sha256_file
+from viewsweep.benchmark.listing import describe
 from viewsweep.benchmark.registry import BUILT_IN, find_method, load_method, method_names
+from viewsweep.benchmark.trained_folder import folder_name, trained_target
 from viewsweep.scenes import Generator
 from viewsweep.scenes.errors import UnknownName, UserError
+
+PACKAGE = Path(registry.__file__).parents[1]
 
 FILE = """
 from viewsweep.scenes import GeneratorInfo
@@ -116,6 +122,91 @@ def test_faulty_file_is_a_user_error(mine: Path, text: str, fault: str) -> None:
 def test_missing_file_is_a_user_error(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"none\.py: there is no such file"):
         load_method(str(tmp_path / "none.py"))
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A training's folder, with its generator and its checkpoint."""
+    out = tmp_path_factory.mktemp("train") / "My GAN"
+    shutil.copytree(PACKAGE / "baselines/gan/weights/pigan-small", out / "generator")
+    (out / "checkpoint.pt").write_bytes(b"")
+    return out
+
+
+def test_trained_folder_is_a_method(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(trained.parent)
+    method = find_method("My GAN/generator")
+    assert method.name == "my-gan"
+    info = method.load("cpu", 4).info()
+    assert info.name == "my-gan"
+    assert info.weights_sha256 == sha256_file(trained / "generator" / "generator.safetensors")
+    before = method.fingerprint()
+    assert before == find_method(str(trained / "generator")).fingerprint()
+    monkeypatch.chdir(trained)
+    assert find_method("generator").fingerprint() == before
+    assert describe("generator")["method"]["weights_sha256"] == info.weights_sha256
+    with pytest.raises(UnknownName, match="no method named 'nothing'"):
+        find_method("nothing")
+
+
+def test_trained_folder_that_changes_has_another_fingerprint(trained: Path, tmp_path: Path) -> None:
+    copied = Path(shutil.copytree(trained / "generator", tmp_path / "copied"))
+    before = find_method(str(copied)).fingerprint()
+    (copied / "generator.safetensors").write_bytes(b"")
+    assert find_method(str(copied)).fingerprint() != before
+
+
+@pytest.mark.parametrize(
+    ("shipped", "kind"),
+    [
+        ("baselines/gan/weights/pigan-small", "GanMethod"),
+        ("baselines/dfm/weights/dfm-inversion-small", "DFMInversion"),
+        ("baselines/ivid/weights/small", "IvidGenerator"),
+    ],
+)
+def test_every_family_comes_from_its_folder(tmp_path: Path, shipped: str, kind: str) -> None:
+    (tmp_path / "own").symlink_to(PACKAGE / shipped, target_is_directory=True)
+    target = trained_target(tmp_path / "own")
+    made = registry._from_module(target)(tmp_path / "own", name="own", device="cpu")
+    assert type(made).__name__ == kind
+    assert made.info().name == "own"
+
+
+def test_folders_that_are_no_method_are_refused(trained: Path, tmp_path: Path) -> None:
+    pickled = tmp_path / "ffhq.pkl"
+    (tmp_path / "pickles").mkdir()
+    (tmp_path / "pickles" / "ffhq.pkl").write_bytes(b"")
+    shutil.copytree(trained / "generator", tmp_path / "oracle")
+    (tmp_path / "upsampler").mkdir()
+    (tmp_path / "upsampler" / "model_index.json").write_text('{"_class_name": "UpsamplerPipeline"}')
+    for spec, complaint in (
+        (pickled, "this file may be a pickle"),
+        (pickled.name, "this file may be a pickle"),
+        (tmp_path / "pickles", "ffhq.pkl: this file may be a pickle"),
+        (trained, f"this is the folder of a whole training. Give its result, {trained / 'generator'}."),
+        (tmp_path / "nowhere", "there is no such folder of a trained generator"),
+        (tmp_path, "there is no config.json, so this is no folder of a trained generator"),
+        (tmp_path / "oracle", "it would be called 'oracle', which is built-in"),
+        (tmp_path / "upsampler", "a pipeline of the class UpsamplerPipeline is no method by itself"),
+    ):
+        with pytest.raises(UserError) as caught:
+            find_method(str(spec))
+        assert complaint in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("runs/o2/generator", "o2"),
+        ("runs/Größe 64/problem", "gr-e-64"),
+        ("cats", "cats"),
+        ("/generator", "generator"),
+        ("x/__", "trained"),
+    ],
+)
+def test_names_of_folders_are_names_of_methods(path: str, name: str) -> None:
+    assert folder_name(Path(path)) == name
+    assert registry.NAME.fullmatch(name)
 
 
 def install(monkeypatch: pytest.MonkeyPatch, *points: tuple[str, str]) -> None:
