@@ -32,10 +32,10 @@ def model_card(record: Mapping[str, Any], family: Family, *, parameters: int, si
     kinds = f"{len(classes)} ({', '.join(classes[:20])}{' ...' if len(classes) > 20 else ''})" if classes else "none"
     rows = "\n".join(f"| {name} | {_plain(recipe[name])} |" for name in SHOWN if not _is_off(recipe[name]))
     files = "\n".join(f"- `{name}`: sha256 {digest}" for name, digest in record["files"].items())
-    quality = record["quality"]
+    quality, sharper = record["quality"], recipe.get("sharpness", 1.0) != 1  # older records lack it
     chosen = (
         f"the averaged ones of step {record['step']:,}, which had the lowest KID while training "
-        f"({quality:.4f}, {recipe['quality_pictures']} pictures)"
+        f"({quality:.4f}, {recipe['quality_pictures']} pictures{', before `sharpness`' if sharper else ''})"
         if quality is not None
         else f"the averaged ones of step {record['step']:,}, the last"
     )
