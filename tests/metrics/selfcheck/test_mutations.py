@@ -35,7 +35,11 @@ def nothing_is_warped(original: Compare) -> Compare:
 
 
 @pytest.mark.parametrize(
-    ("kind", "bug"), [(GeometricShare, everything_agrees), (WarpError, nothing_is_warped)], ids=["loose", "unwarped"]
+    ("kind", "bug"),
+    [
+        pytest.param(GeometricShare, everything_agrees, id="loose", marks=pytest.mark.slow),
+        pytest.param(WarpError, nothing_is_warped, id="unwarped"),
+    ],
 )
 def test_a_bug_breaks_promises(
     kind: type[GeometricShare | WarpError], bug: Callable[[Compare], Compare], monkeypatch: pytest.MonkeyPatch

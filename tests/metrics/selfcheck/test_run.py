@@ -63,6 +63,7 @@ def test_a_promise_that_does_not_hold_is_a_fault(monkeypatch: pytest.MonkeyPatch
     assert fault.split(":")[1].strip()[:20] in page
 
 
+@pytest.mark.slow  # the bits of each metric under two processes are held by tests/metrics/test_two_processes.py
 def test_two_processes_give_the_numbers_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
     one, two = checked(monkeypatch, HONEST), checked(monkeypatch, HONEST, workers=2)
     assert replace(one, seconds=0.0) == replace(two, seconds=0.0)
