@@ -7,6 +7,7 @@ constant over stretches of the ray, which makes each stretch's share T * (1 - ex
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -66,6 +67,10 @@ class Marching:
         """Densities, per unit length, of the field's raw ones."""
         raw = raw + self.shift if self.shift else raw
         return functional.softplus(raw) if self.activation == "softplus" else raw.relu()
+
+    def raw(self, density: float) -> float:
+        """The raw density that becomes a positive density."""
+        return (math.log(math.expm1(density)) if self.activation == "softplus" else density) - self.shift
 
 
 def edges_of(distances: Tensor, begin: Tensor, end: Tensor, marching: Marching) -> Tensor:

@@ -51,12 +51,11 @@ class Occupancy:
         """The cells' entries at distances [K, S] along rays with origins and unit directions [K, 3]: [K, S]."""
         count = len(self.cells)
         starts, units = starts * (count / 2 / self.bound) + count / 2, units * (count / 2 / self.bound)
-        place = torch.zeros_like(distances)
+        place = distances.new_zeros(1, 1)
         for axis in (2, 1, 0):  # whole numbers below 2^24 are exact in float32, and faster there than as integers
             along = torch.addcmul(starts[:, axis, None], distances, units[:, axis, None])
-            place.mul_(count).add_(along.clamp_(0, count - 1).floor_())
-        found: Tensor = self.cells.view(-1)[place.long()]
-        return found
+            place = along.clamp_(0, count - 1).floor_().add_(place, alpha=count)
+        return self.cells.view(-1).index_select(0, place.int().view(-1)).view_as(place)
 
 
 def occupancy(
@@ -64,7 +63,7 @@ def occupancy(
     marching: Marching,
     *,
     cells: int = 48,
-    memory: int = 2**18,
+    memory: int = 2**14,
     device: torch.device | str = "cpu",
 ) -> Occupancy:
     """Look a scene's densities up at the centres of cells.
@@ -78,7 +77,7 @@ def occupancy(
         density: densities [P] at world points [P, 3].
         marching: with which the scene will be rendered; it needs a bound.
         cells: along each side of the cube around the bounding sphere.
-        memory: densities looked up at once.
+        memory: densities looked up at once; few enough for a CPU's caches.
         device: where to.
 
     Raises:

@@ -174,3 +174,10 @@ def test_a_cell_covers_its_place() -> None:
     assert float(found[0]) > 1
     assert float(found[1:].max()) == -2
     assert math.isclose(cells.bound, 0.5)
+
+
+@pytest.mark.parametrize("name", MARCHINGS)
+def test_raw_densities_of_densities(name: str) -> None:
+    marching = MARCHINGS[name]
+    for density in (1e-3, 0.5, 7.0):
+        assert float(marching.density(torch.tensor(marching.raw(density)))) == pytest.approx(density, rel=1e-3)
