@@ -82,6 +82,8 @@ _TINY_FIELD = {"width": 16, "before": 1, "after": 1}
 _TINY: dict[str, Any] = {"objects": 20, "steps": 20, "batch": 4}
 
 MOTION = Recipe("motion", {"size": 64, "network": _PICTURE}, drop=0.0, steps=4_500, batch=16)
+_BASES = {"bases": 4, "network": _SLIM_PICTURE, "basis_network": {**_SLIM_PICTURE, "channels": [32, 64, 80]}}
+MOTION_OF_BASES = replace(MOTION, settings={"size": 64, **_BASES}, steps=4_000)
 INVERSION = Recipe("inversion", {"size": 64, "latent": 128}, objects=0, steps=1_600, batch=8, generator="eg3d-small")
 SCENE = Recipe(
     "scene",
@@ -92,7 +94,7 @@ SCENE = Recipe(
 )
 MIXED_SCENE = replace(SCENE, settings={**SCENE.settings, "mixes": True})
 
-TINY_MOTION = Recipe("motion", {"size": 16, "network": _TINY_PICTURE}, drop=0.0, **_TINY)
+TINY_MOTION = Recipe("motion", {"size": 16, "bases": 2, "network": _TINY_PICTURE}, drop=0.0, **_TINY)
 TINY_SCENE = Recipe(
     "scene",
     {
@@ -132,7 +134,7 @@ RECIPES: dict[str, dict[str, Recipe]] = {
         "small-mixed": _deterministic(MIXED_SCENE),
         "tiny": _deterministic(TINY_SCENE),
     },
-    "dfm-motion": {"small": MOTION, "tiny": TINY_MOTION},
+    "dfm-motion": {"small": MOTION, "small-bases": MOTION_OF_BASES, "tiny": TINY_MOTION},
     "flow-regressor": {"small": replace(_deterministic(MOTION), steps=2_500), "tiny": _deterministic(TINY_MOTION)},
     "dfm-inversion": {"small": INVERSION, "tiny": TINY_INVERSION},
     "encoder": {"small": _deterministic(INVERSION), "tiny": _deterministic(TINY_INVERSION)},
