@@ -6,7 +6,6 @@ float32 [N, K, 4, 4]. Which cameras an object is seen from depends on the proble
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +16,9 @@ import torch
 from torch import Tensor
 
 from ...scenes.cameras import Cameras
-from ...scenes.files import atomic_write, make_folder
+from ...scenes.files import make_folder
 from ...scenes.generator import scene_generator
+from ...scenes.resumable import mark_done, pieces_done
 from ...scenes.sweeps import FOV, RADIUS
 from ...scenes.tabletop import CLASSES, render_views, sample, train_cameras
 from ...scenes.tabletop.clips import MOTIONS, moved_cameras
@@ -80,12 +80,7 @@ def prepare_pictures(
         "views": per,
     }
     record = folder / "dataset.json"
-    held = json.loads(record.read_text()) if record.exists() else {}
-    done = held.pop("done", 0)
-    if held != wanted:
-        done = 0
-    if not done:  # or a call killed before its first chunk would leave a record that vouches for other pictures
-        record.unlink(missing_ok=True)
+    done = pieces_done(record, wanted)
     mode = "r+" if done else "w+"
     rgb = _array(folder / "rgb.npy", mode, np.uint8, (count, per, size, size, 3))
     pose = _array(folder / "pose.npy", mode, np.float32, (count, per, 4, 4))
@@ -100,7 +95,7 @@ def prepare_pictures(
         pose[first : first + len(chunk)] = every.cam_to_world.float().unflatten(0, (-1, per)).numpy()
         rgb.flush()  # type: ignore[attr-defined]  # memory maps; the record below must not overtake them
         pose.flush()  # type: ignore[attr-defined]
-        atomic_write(record, json.dumps({**wanted, "done": first + len(chunk)}))
+        mark_done(record, wanted, first + len(chunk))
         log(f"rendered {(first + len(chunk)) * per} of {count * per} training pictures")
     lens = Cameras.orbit([0.0], [0.0], radius=RADIUS, fov=FOV).intrinsics[0].float()
     last = seeds.stop - 1

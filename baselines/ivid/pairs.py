@@ -8,7 +8,6 @@ augmentations are drawn afresh each time a picture is used.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,8 +20,9 @@ import torch
 from torch import Tensor
 
 from ...scenes.cameras import Cameras, look_at
-from ...scenes.files import atomic_write, make_folder
+from ...scenes.files import make_folder
 from ...scenes.generator import scene_generator
+from ...scenes.resumable import mark_done, pieces_done
 from .augmentation import Augmentation
 from .depth_code import DepthCode
 from .image_data import Pictures
@@ -130,12 +130,7 @@ def prepare_conditions(
         **{name: getattr(recipe, name) for name in DECIDING},
     }
     record = folder / "conditions.json"
-    held = json.loads(record.read_text()) if record.exists() else {}
-    done = held.pop("done", 0)
-    if held != wanted:
-        done = 0
-    if not done:  # or a call killed before its first mark would leave a record that vouches for other pairs
-        record.unlink(missing_ok=True)
+    done = pieces_done(record, wanted, replace=True)
     shape = (count, recipe.size, recipe.size)
     mode = "r+" if done else "w+"
     stored = StoredConditions(
@@ -158,7 +153,7 @@ def prepare_conditions(
         if finished % (CHUNK * 32) == 0 or finished == count:
             for array in (stored.rgb, stored.depth, stored.mask):
                 array.flush()  # type: ignore[attr-defined]
-            atomic_write(record, json.dumps({**wanted, "done": finished}))
+            mark_done(record, wanted, finished)
             log(f"warped {finished} of {count} training views")
     return stored
 

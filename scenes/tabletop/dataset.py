@@ -7,7 +7,6 @@ float16 [N, S, S] holding depth - 1.6 (which keeps 2e-4 precision; NaN = no surf
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..files import atomic_write, make_folder
+from ..files import make_folder
+from ..resumable import mark_done, pieces_done
 from ..sweeps import RADIUS
 from .classes import CLASSES
 from .splits import render_views, train_cameras
@@ -63,12 +63,7 @@ def prepare_views(
         "frontal_share": frontal_share,
     }
     record = folder / "dataset.json"
-    held = json.loads(record.read_text()) if record.exists() else {}
-    done = held.pop("done", 0)
-    if held != wanted:
-        done = 0
-    if not done:  # or a call killed before its first chunk would leave a record that vouches for other pictures
-        record.unlink(missing_ok=True)
+    done = pieces_done(record, wanted)
     count = len(seeds)
     mode = "r+" if done else "w+"
     views = TabletopViews(
@@ -89,7 +84,7 @@ def prepare_views(
         views.camera[first : first + len(chunk)] = torch.stack([cameras.yaw, cameras.pitch], 1).float().numpy()
         for array in (views.rgb, views.depth, views.label, views.camera):
             array.flush()  # type: ignore[attr-defined]  # memory maps; the record below must not overtake them
-        atomic_write(record, json.dumps({**wanted, "done": first + len(chunk)}))
+        mark_done(record, wanted, first + len(chunk))
         log(f"rendered {first + len(chunk)} of {count} training views")
     return views
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 from viewsweep.scenes import Cameras, tabletop
+from viewsweep.scenes.errors import UserError
 from viewsweep.scenes.tabletop import TabletopObject, dataset, splits
 from viewsweep.scenes.tabletop.dataset import TabletopViews, prepare_views
 
@@ -114,18 +114,14 @@ def test_finished_views_are_not_rendered_again(whole: Path) -> None:
     assert content(whole) == before
 
 
-@pytest.mark.usefixtures("quick")
-def test_another_request_starts_over(tmp_path: Path) -> None:
-    prepare(tmp_path, range(1))
-    views = prepare(tmp_path, range(100, 102))
-    assert len(views) == 2
-    assert json.loads((tmp_path / "dataset.json").read_text())["seeds"] == [100, 102]
-    assert views.rgb[:, 0, 0, 0].tolist() == [100, 101]
-
-
-def test_interrupted_other_request_does_not_pass_for_the_first(whole: Path, tmp_path: Path) -> None:
-    """A finished, B killed before its first mark, A again: A's record must not vouch for B's pictures."""
-    prepare(tmp_path)
-    killed_in_chunk(tmp_path, 0, range(100, 106))
+@pytest.mark.parametrize("chunk", [None, 0])
+def test_another_request_leaves_the_first_alone(whole: Path, tmp_path: Path, chunk: int | None) -> None:
+    """Finished or killed before its first mark: a training may be reading the one, resuming the other."""
+    if chunk is None:
+        prepare(tmp_path)
+    else:
+        killed_in_chunk(tmp_path, chunk)
+    with pytest.raises(UserError, match=r"seeds is \[40, 46\], not \[100, 106\]"):
+        prepare(tmp_path, range(100, 106))
     prepare(tmp_path)
     assert content(tmp_path) == content(whole)
