@@ -200,14 +200,14 @@ def _improved(field: VoxelField, cameras: Cameras, seen: Tensor, height: int, wi
         own = torch.nonzero(turn == part)[:, 0]
         march = _March(field.size, field.index, origins[own].to(device), directions[own].to(device))
         marches.append((march, march.scatter(len(values)), seen[own].to(device)))
-    around = _neighbours(field)
+    around = _neighbours(field).flatten()
     smooth = torch.tensor([SMOOTH_DENSITY, *[SMOOTH_COLOUR] * 3], device=device) / parts
     speed = torch.tensor([DENSITY_FASTER, 1.0, 1.0, 1.0], device=device)
     first, second = torch.zeros_like(values), torch.zeros_like(values)
     for step in range(steps):
         march, scatter, target = marches[step % parts]
         slope = scatter.collect(march.slope(values, target))
-        slope += smooth * (values - values[around].mean(1))
+        slope += smooth * (values - values.index_select(0, around).view(-1, 6, 4).mean(1))
         first.mul_(MOMENTUM).add_(slope, alpha=1 - MOMENTUM)
         second.mul_(VARIANCE).addcmul_(slope, slope, value=1 - VARIANCE)
         mean, spread = first / (1 - MOMENTUM ** (step + 1)), second / (1 - VARIANCE ** (step + 1))
@@ -251,6 +251,7 @@ class _March:
         ray: ray of each sample, ascending, [S].
         start: first sample of each ray, and S, [R + 1].
         corner, weight: the eight vertices around each sample among those held, [S, 8].
+        bags: where each sample's vertices begin among all, [S].
         missing: raw density added for vertices not held, [S].
     """
 
@@ -269,15 +270,18 @@ class _March:
             place = (origins[part, None] + travelled[..., None] * directions[part, None] + 1) / spacing
             cell = place.floor().clamp(0, size - 2).long()
             flat = (cell[..., 2] * (size - 1) + cell[..., 1]) * (size - 1) + cell[..., 0]
-            ray, sample = torch.nonzero((along < count[part, None]) & filled[flat], as_tuple=True)
-            cell = cell[ray, sample]
-            inside = (place[ray, sample] - cell)[:, None]
-            rays.append(part[ray])
-            vertices.append(index[((cell[:, 2] * size + cell[:, 1]) * size + cell[:, 0])[:, None] + offsets])
-            weights.append(torch.where(corners == 1, inside, 1 - inside).prod(-1))
+            within = filled.index_select(0, flat.flatten()).view_as(flat)
+            chosen = torch.nonzero(((along < count[part, None]) & within).flatten())[:, 0]
+            cell = cell.flatten(0, 1).index_select(0, chosen)
+            inside = place.flatten(0, 1).index_select(0, chosen) - cell
+            rays.append(part.index_select(0, chosen // len(along)))
+            corner = ((cell[:, 2] * size + cell[:, 1]) * size + cell[:, 0])[:, None] + offsets
+            vertices.append(index.index_select(0, corner.flatten()).view_as(corner))
+            weights.append(_trilinear(inside))
         self.ray, vertex, weight = torch.cat(rays), torch.cat(vertices), torch.cat(weights)
         self.weight = weight.where(vertex >= 0, weight.new_zeros(()))
         self.corner = vertex.clamp(min=0)
+        self.bags = torch.arange(0, self.corner.numel(), 8, dtype=self.corner.dtype, device=device)
         self.missing = NOTHING * (1 - self.weight.sum(1))
         ends = torch.bincount(self.ray, minlength=len(origins)).cumsum(0)
         self.start = torch.cat([ends.new_zeros(1), ends])
@@ -294,13 +298,14 @@ class _March:
         if len(self.ray) == 0:
             nothing = backdrop.new_zeros(0)
             return _Seen(backdrop, backdrop.new_ones(len(backdrop)), backdrop.new_zeros(0, 4), *[nothing] * 3)
-        sample = embedding_bag(self.corner, values, mode="sum", per_sample_weights=self.weight)
+        corner, share = self.corner.flatten(), self.weight.flatten()
+        sample = embedding_bag(corner, values, self.bags, mode="sum", per_sample_weights=share)
         sample[:, 0] += self.missing
         depth = softplus(sample[:, 0])
         before, whole = self._running(depth)
         reach, through = torch.exp(-before), torch.exp(-whole)
         weight = reach * (1 - torch.exp(-depth))
-        shares = [self._running(weight * sample[:, channel])[1] for channel in (1, 2, 3)]
+        shares = [self._whole(weight * sample[:, channel]) for channel in (1, 2, 3)]
         return _Seen(torch.stack(shares, 1) + through[:, None] * backdrop, through, sample, depth, reach, weight)
 
     def slope(self, values: Tensor, target: Tensor) -> Tensor:
@@ -312,22 +317,33 @@ class _March:
             return slope
         by_colour = 2 * (seen.colour - picture)
         by_through = 2 * MASK_WEIGHT * (seen.through - (1 - alpha))
-        own = by_colour[self.ray]
-        gain = (own * seen.sample[:, 1:]).sum(1)
-        before, whole = self._running(seen.weight * gain)
+        own = by_colour.index_select(0, self.ray)
+        slope[:, 1:] = own * seen.sample[:, 1:]
+        gain = slope[:, 1] + slope[:, 2] + slope[:, 3]
+        shown = seen.weight * gain
+        before, whole = self._running(shown)
         # a denser sample shows more of itself and less of all that lies behind it
-        behind = whole[self.ray] - before - seen.weight * gain
+        behind = whole.index_select(0, self.ray) - before - shown
         last = seen.through * ((by_colour * backdrop).sum(1) + by_through)
-        by_depth = (seen.reach - seen.weight) * gain - behind - last[self.ray]
+        by_depth = (seen.reach - seen.weight) * gain - behind - last.index_select(0, self.ray)
         slope[:, 0] = by_depth * torch.sigmoid(seen.sample[:, 0])
         slope[:, 1:] = own * seen.weight[:, None]
         return slope
 
     def _running(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Sum of x [S] along each ray before every sample, [S], and over the whole ray, [R]."""
-        total = torch.cat([x.new_zeros(1, dtype=torch.float64), x.double().cumsum(0)])
-        first = total[self.start]
-        return (total[:-1] - first[self.ray]).float(), (first[1:] - first[:-1]).float()
+        total, first = self._sums(x)
+        return (total[:-1] - first.index_select(0, self.ray)).float(), first.diff().float()
+
+    def _whole(self, x: Tensor) -> Tensor:
+        """Sum of x [S] over each ray, [R]."""
+        return self._sums(x)[1].diff().float()
+
+    def _sums(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Sum of x [S] over all samples before each, float64, [S + 1], and of those where rays start, [R + 1]."""
+        total = x.new_zeros(len(x) + 1, dtype=torch.float64)
+        torch.cumsum(x, 0, dtype=torch.float64, out=total[1:])
+        return total, total.index_select(0, self.start)
 
 
 def _rays(cameras: Cameras, volume: Volume, height: int, width: int) -> tuple[Tensor, Tensor]:
@@ -346,6 +362,13 @@ def _entry(origins: Tensor, directions: Tensor) -> tuple[Tensor, Tensor]:
     half = (1 - (offset * offset).sum(-1)).clamp(min=0).sqrt()
     half = half.where(along > 0, half.new_zeros(()))
     return along - half, 2 * half
+
+
+def _trilinear(inside: Tensor) -> Tensor:
+    """Weights [S, 8] of a cell's vertices, x fastest, for places inside it [S, 3]."""
+    (x, y, z), (left, low, near) = inside.unbind(1), (1 - inside).unbind(1)
+    rows = [across * along for along in (low, y) for across in (left, x)]
+    return torch.stack([row * ahead for ahead in (near, z) for row in rows], 1)
 
 
 def _turns(views: int, height: int, width: int, parts: int) -> Tensor:
