@@ -50,6 +50,7 @@ DEFAULTS: dict[str, Any] = {
     "eta": 0.0,
     "grid": "trailing",
     "conditioning": "aggregated",
+    "order": "asked",
     "rgb_pull": None,
     "depth_pull": None,
     "hull_pull": None,
@@ -73,8 +74,8 @@ FAST: dict[str, Any] = {
 - pulled strongly: ten steps pull as far together as fifty weak ones, and what is known stays.
 """
 
-VERSION = "2"
-"""2: fewer steps of a faster solver; both branches of the guidance in one batch."""
+VERSIONS = {"asked": "2", "outward": "3"}
+"""By the order of views. 2: fewer steps of a faster solver; both branches of the guidance in one batch."""
 
 
 class IvidGenerator:
@@ -130,13 +131,13 @@ class IvidGenerator:
         return GeneratorInfo(
             name=self.name,
             description="RGBD diffusion, view after view, each conditioned on warps of all earlier ones.",
-            version=VERSION,
+            version=VERSIONS[self.settings["order"]],
             native_size=self.pipeline.size,
             classes=_class_names(self.folder, self.pipeline.first.null_class),
             weights_sha256=digest.hexdigest(),
             details={
                 **{name: self.pipeline.config[name] for name in STORED},
-                **{name: _told(value) for name, value in self.settings.items() if value is not None},
+                **{name: _told(value) for name, value in self.settings.items() if value not in (None, "asked")},
                 "precision": self.precision,
                 "shared_pose": self.shared_pose,
             },
@@ -223,7 +224,7 @@ def load_pipeline(folder: Path) -> IvidPipeline:
             logging.enable_progress_bar()
 
 
-def load_small(device: str = "cpu") -> IvidGenerator:
-    """The shipped small model, trained on tabletop at 64 pixels."""
+def load_small(device: str = "cpu", **settings: Any) -> IvidGenerator:
+    """The shipped small model, trained on tabletop at 64 pixels; `settings` in place of those of `FAST`."""
     folder = resources.files("viewsweep.baselines.ivid") / "weights" / "small"
-    return IvidGenerator(Path(str(folder)), name="ivid-small", device=device, **FAST)
+    return IvidGenerator(Path(str(folder)), name="ivid-small", device=device, **{**FAST, **settings})

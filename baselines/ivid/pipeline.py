@@ -29,9 +29,10 @@ from .sampling import ALWAYS, draw_first, draw_next
 from .scene_in_progress import SceneInProgress
 from .warping import SETTINGS
 
-__all__ = ["CONDITIONINGS", "PAPER_SETTINGS", "PRECISIONS", "IvidOutput", "IvidPipeline"]
+__all__ = ["CONDITIONINGS", "ORDERS", "PAPER_SETTINGS", "PRECISIONS", "IvidOutput", "IvidPipeline"]
 
 CONDITIONINGS = ("aggregated", "stochastic")
+ORDERS = ("asked", "outward")
 PRECISIONS = {"no": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 PAPER_SETTINGS: MappingProxyType[str, Any] = MappingProxyType(
@@ -169,6 +170,7 @@ class IvidPipeline(DiffusionPipeline):  # type: ignore[misc]
         eta: float = 0.0,
         grid: str = "trailing",
         conditioning: str = "aggregated",
+        order: str = "asked",
         rgb_pull: float | None = None,
         depth_pull: float | None = None,
         hull_pull: float | None = None,
@@ -183,7 +185,7 @@ class IvidPipeline(DiffusionPipeline):  # type: ignore[misc]
         Args:
             labels: class indices, [N]; None for networks without classes.
             seeds: one a sweep; a sweep depends on its own seed, label, cameras and given views alone.
-            cameras: N sweeps of equal length, views in the order they are drawn.
+            cameras: N sweeps of equal length.
             first_steps, next_steps: denoising steps of view 0 and of each further view.
             first_guidance, next_guidance: s in (1 + s) conditional - s null; 0 skips the null branch.
             first_interval, next_interval: at which share of the times guidance is on, see `draw_first`.
@@ -192,6 +194,9 @@ class IvidPipeline(DiffusionPipeline):  # type: ignore[misc]
             grid: "trailing", "official" or "quadratic", see `steppers.times_of`.
             conditioning: "aggregated" = each step sees all earlier views together; "stochastic" = one of
                 them, drawn anew at each step.
+            order: in which views are drawn after the first: "asked" = as the cameras come; "outward" = the nearest
+                to where the sweep starts first, to both sides in turn, as the authors' grids go. What was drawn
+                is then never far, and errors have half as many views of a circle to add up over.
             rgb_pull, depth_pull, hull_pull: see `draw_next`, from 0 to 1; None = the stored ones.
             given: for each sweep views to go on from, equally many each. A camera of the sweep that is
                 the camera of a given view gets that view as it stands; all others are drawn by G_c.
@@ -199,7 +204,7 @@ class IvidPipeline(DiffusionPipeline):  # type: ignore[misc]
         Raises:
             UserError: lists of unequal length, a class the networks do not know, guidance of networks
                 without classes, given views that do not fit, or settings out of range.
-            UnknownName: a sampler, grid or way of conditioning nobody registered.
+            UnknownName: a sampler, grid, order or way of conditioning nobody registered.
         """
         first: dict[str, Any] = {"steps": first_steps, "guidance": first_guidance, "interval": first_interval}
         later: dict[str, Any] = {"steps": next_steps, "guidance": next_guidance, "interval": next_interval}
@@ -207,6 +212,8 @@ class IvidPipeline(DiffusionPipeline):  # type: ignore[misc]
         views = self._count(len(label), seeds, cameras)
         if conditioning not in CONDITIONINGS:
             raise UnknownName("way of conditioning", conditioning, CONDITIONINGS)
+        if order not in ORDERS:
+            raise UnknownName("order of views", order, ORDERS)
         if self.first.null_class == 0 and (first_guidance or next_guidance):
             raise UserError(
                 "These networks have no classes, so there is nothing to guide towards: set first_guidance and "
@@ -230,8 +237,10 @@ class IvidPipeline(DiffusionPipeline):  # type: ignore[misc]
             )
             for sweep, start in zip(cameras, _starts(given, len(cameras)), strict=True)
         ]
-        for view in range(views):
-            rows = [row for row, sweep in enumerate(sweeps) if not sweep.keeps(view)]
+        orders = [sweep.order(outward=order == "outward") for sweep in sweeps]
+        turns = [(place, view) for place in range(views) for view in sorted({drawn[place] for drawn in orders})]
+        for place, view in turns:
+            rows = [row for row, sweep in enumerate(sweeps) if orders[row][place] == view and not sweep.keeps(view)]
             if not rows:
                 continue
             named, seeded = label[rows], [seeds[row] for row in rows]

@@ -15,13 +15,14 @@ from .warping import Sources, WarpSettings
 __all__ = ["SceneInProgress"]
 
 UNCHANGED = 1e-6  # a scale this close to 1 is rounding
+SAME_ANGLE = 1e-4  # radians; angles that differ by less are one
 
 
 class SceneInProgress:
     """A sweep of V views, some of which may be given.
 
     Args:
-        cameras: of the sweep, in the order of drawing.
+        cameras: of the sweep.
         start: views to go on from, or None.
         radius: distance from the origin, in the networks' unit, at which the first camera is put.
         code: the networks' depth code.
@@ -48,6 +49,7 @@ class SceneInProgress:
         given = None if start is None else start.cameras or cameras[:1]
         self.scale = _scale(cameras if given is None else given, radius)
         self.cameras = _scaled(cameras, self.scale)
+        self._from = cameras[:1] if given is None else given[:1]
         self.sources = Sources(code, warp)
         self._drawn: dict[int, Tensor] = {}
         self._kept: dict[int, tuple[Tensor, Tensor]] = {}
@@ -62,6 +64,18 @@ class SceneInProgress:
     def keeps(self, view: int) -> bool:
         """Whether this view is a given one."""
         return view in self._kept
+
+    def order(self, *, outward: bool) -> list[int]:
+        """In which order views are drawn: as they were asked, or by their angle from the first, to both sides in turn.
+
+        From the first given view, where there is one.
+        """
+        if not outward:
+            return list(range(len(self.cameras)))
+        first, axes = self._from.cam_to_world[0, :3, 2], self.cameras.cam_to_world[:, :3, 2]
+        away = torch.linalg.cross(axes, first.expand_as(axes)).norm(dim=1).atan2(axes @ first)
+        nearest = (away / SAME_ANGLE).round().tolist()  # rounding decides no order between two sides
+        return sorted(range(len(nearest)), key=nearest.__getitem__)
 
     def add(self, view: int, picture: Tensor) -> None:
         """Take in a drawn view, RGBD [4, H, W], which later ones are conditioned on."""

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from viewsweep.baselines.ivid import pipeline as sweeping
 from viewsweep.baselines.ivid.given import Given
 from viewsweep.baselines.ivid.pipeline import PAPER_SETTINGS, IvidOutput, IvidPipeline
 from viewsweep.baselines.ivid.sampling import ddim_scheduler
@@ -78,6 +79,50 @@ def test_stochastic_differs_from_aggregated_and_repeats(pipeline: IvidPipeline) 
     # with one earlier view there is nothing to choose
     assert torch.equal(stochastic.rgb[:, :2], aggregated.rgb[:, :2])
     assert not torch.equal(stochastic.rgb[:, 2:], aggregated.rgb[:, 2:])
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The views that G_c draws, in the order it does."""
+    views: list[int] = []
+    draw = sweeping.draw_next
+
+    def noting(*args: Any, view: int, **settings: Any) -> Tensor:
+        views.append(view)
+        return draw(*args, view=view, **settings)
+
+    monkeypatch.setattr(sweeping, "draw_next", noting)
+    return views
+
+
+def test_outward_goes_to_both_sides_in_turn(pipeline: IvidPipeline, drawn: list[int]) -> None:
+    circle, grid = sweep360(8), grid_3x9()
+    asked = pipeline([1], [4], [circle], **STEPS)
+    assert drawn == [1, 2, 3, 4, 5, 6, 7]
+    drawn.clear()
+    outward = pipeline([1], [4], [circle], order="outward", **STEPS)
+    assert drawn == [1, 7, 2, 6, 3, 5, 4]
+    # views stand where they were asked for; the first two had nothing else to go by
+    assert torch.equal(outward.rgb[:, :2], asked.rgb[:, :2])
+    assert not torch.equal(outward.rgb[:, 2:], asked.rgb[:, 2:])
+    drawn.clear()
+    pipeline([1], [4], [grid[:5]], order="outward", **STEPS)
+    assert sorted(drawn) == [1, 2, 3, 4]
+
+
+def test_outward_scene_is_the_same_alone_and_among_others(pipeline: IvidPipeline) -> None:
+    """Also among sweeps whose views are drawn in another order."""
+    sweeps = [sweep360(5), grid_3x9()[:5], sweep360(5)[[0, 2, 4, 1, 3]]]
+    together = pipeline([1, 2, 3], [4, 5, 6], sweeps, order="outward", **STEPS)
+    for row, cameras in enumerate(sweeps):
+        alone = pipeline([row + 1], [row + 4], [cameras], order="outward", **STEPS)
+        assert_within_one_level(alone.rgb[0], together.rgb[row], 0.995)
+
+
+def test_outward_starts_where_a_given_view_is(pipeline: IvidPipeline, drawn: list[int]) -> None:
+    circle = sweep360(8)
+    pipeline([1], [4], [circle], given=[shown(cameras=circle[[3]])], order="outward", **STEPS)
+    assert drawn == [2, 4, 1, 5, 0, 6, 7]
 
 
 @pytest.mark.parametrize("cameras", [FRONT, None], ids=["with camera", "without"])
@@ -188,6 +233,7 @@ def test_given_views_that_do_not_fit_are_refused(pipeline: IvidPipeline, given: 
     ("settings", "message"),
     [
         pytest.param({"conditioning": "random"}, "There is no way of conditioning named 'random'.", id="conditioning"),
+        pytest.param({"order": "random"}, "There is no order of views named 'random'.", id="order"),
         pytest.param({"next_sampler": "euler"}, "There is no sampler named 'euler'.", id="sampler"),
         pytest.param({"grid": "karras"}, "There is no grid named 'karras'.", id="grid"),
         pytest.param(
