@@ -128,7 +128,7 @@ def key_cameras(cameras: Cameras, *, ring: int = RING, fov: float) -> Cameras:
 
 def load_fusion_small(device: str = "cpu") -> FusionGenerator:
     """`ivid-small` behind fusion."""
-    return FusionGenerator(load_small(device, order="asked"), name="ivid-fusion-small", supersampling=3)
+    return FusionGenerator(load_small(device), name="ivid-fusion-small", supersampling=3)
 
 
 def load_fusion_paper(device: str = "cpu") -> FusionGenerator:

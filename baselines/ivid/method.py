@@ -224,7 +224,7 @@ def load_pipeline(folder: Path) -> IvidPipeline:
             logging.enable_progress_bar()
 
 
-def load_small(device: str = "cpu", **settings: Any) -> IvidGenerator:
-    """The shipped small model, trained on tabletop at 64 pixels; `settings` in place of those of `FAST`."""
+def load_small(device: str = "cpu", *, order: str = "asked") -> IvidGenerator:
+    """The shipped small model, trained on tabletop at 64 pixels; its views in an `order` of the pipeline's."""
     folder = resources.files("viewsweep.baselines.ivid") / "weights" / "small"
-    return IvidGenerator(Path(str(folder)), name="ivid-small", device=device, **{**FAST, **settings})
+    return IvidGenerator(Path(str(folder)), name="ivid-small", device=device, **FAST, order=order)
