@@ -11,7 +11,7 @@ sys.path.insert(0, str(ROOT / "tests" / "reports"))
 from browser import browse, find_chromium  # noqa: E402  the tests' own driver
 
 SCENE = 2  # the third thumbnail
-WIDTH, HEIGHT = 1280, 1240
+WIDTH, HEIGHT = 1280, 1075
 
 if __name__ == "__main__":
     program = find_chromium()
@@ -20,4 +20,5 @@ if __name__ == "__main__":
     with browse(program) as page:
         page.open(Path(sys.argv[1]).resolve(), width=WIDTH, height=HEIGHT)
         page.evaluate(f"document.querySelectorAll('.thumb')[{SCENE}].click()")
+        page.evaluate("document.querySelector('.picker').closest('section').scrollIntoView({behavior: 'instant'})")
         page.screenshot(ROOT / "docs" / "images" / "report.png")
