@@ -128,6 +128,8 @@ class IvidGenerator:
         for path in sorted(self.folder.rglob("*.safetensors")):
             with path.open("rb") as file:
                 hashlib.file_digest(file, lambda: digest)  # goes on with the same digest
+        # views as they are asked for go untold, as before there was a choice: results from then still compare
+        told = {name: _told(value) for name, value in self.settings.items() if value not in (None, "asked")}
         return GeneratorInfo(
             name=self.name,
             description="RGBD diffusion, view after view, each conditioned on warps of all earlier ones.",
@@ -137,7 +139,7 @@ class IvidGenerator:
             weights_sha256=digest.hexdigest(),
             details={
                 **{name: self.pipeline.config[name] for name in STORED},
-                **{name: _told(value) for name, value in self.settings.items() if value not in (None, "asked")},
+                **told,
                 "precision": self.precision,
                 "shared_pose": self.shared_pose,
             },

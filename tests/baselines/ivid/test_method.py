@@ -107,7 +107,10 @@ def test_info_names_weights_and_settings(generator: IvidGenerator, folder: Path)
     stored |= {"hull_pull": 0.0, "warp": "small", "radius": RADIUS, "fov": FOV, "clamp": True}
     settings = {name: value for name, value in DEFAULTS.items() if value is not None}
     settings |= {**STEPS, "first_interval": "0 to 1", "next_interval": "0 to 1"}
+    del settings["order"]  # what is drawn as it is asked for is told as before there was a choice
     assert info.details == {**settings, **stored, "precision": "no", "shared_pose": False}
+    outward = IvidGenerator(folder, order="outward").info()
+    assert (outward.details["order"], outward.version) == ("outward", "3")
     assert IvidGenerator(folder, rgb_pull=0.9).info().details["rgb_pull"] == 0.9
     assert info.weights_sha256 == IvidGenerator(folder).info().weights_sha256
     assert len(info.weights_sha256 or "") == 64
