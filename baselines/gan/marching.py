@@ -8,6 +8,7 @@ constant over stretches of the ray, which makes each stretch's share T * (1 - ex
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,7 +16,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-__all__ = ["Marching", "edges_of", "on_samples", "shares_of"]
+__all__ = ["Field", "Marching", "edges_of", "on_samples", "shares_of"]
+
+Field = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+"""(points [N, R, S, 3] in the world, unit directions [N, R, 3]) -> raw densities [N, R, S], values [N, R, S, C]."""
 
 
 @dataclass(frozen=True)

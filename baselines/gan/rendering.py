@@ -7,22 +7,18 @@ sphere cost nothing. Many views of one scene can skip empty space as well: `occu
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from .importance import fine_distances, quantiles
-from .marching import Marching, edges_of, on_samples, shares_of
+from .marching import Field, Marching, edges_of, on_samples, shares_of
 from .occupancy import Occupancy
 from .rays import Rays, rays_of, spans
 from .skipping import march_skipping
 
 __all__ = ["Field", "Marching", "Occupancy", "Rays", "Rendered", "rays_of", "render"]
-
-Field = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
-"""(points [N, R, S, 3] in the world, unit directions [N, R, 3]) -> raw densities [N, R, S], values [N, R, S, C]."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,6 @@ than light gets through; their densities are taken as zero.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -14,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from .importance import fine_distances, quantiles
-from .marching import Marching, edges_of, on_samples, shares_of
+from .marching import Field, Marching, edges_of, on_samples, shares_of
 from .occupancy import FAR, Occupancy
 
 __all__ = ["Marched", "march_skipping"]
@@ -22,8 +21,6 @@ __all__ = ["Marched", "march_skipping"]
 EMPTY = -1e4  # a raw density that both activations make zero
 OPAQUE = 7.0  # optical depth that leaves 1/1100 of the light
 THIN = 1e-3  # density that takes a sixteenth of a grey level of the light on a way of 0.25
-
-Field = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
 class Marched(NamedTuple):
@@ -47,7 +44,7 @@ def march_skipping(
     """Follow K rays through one scene.
 
     Args:
-        field: as `rendering.Field`, for a batch of one.
+        field: for a batch of one.
         starts: origins, [K, 3].
         units: unit directions, [K, 3].
         begin: distances at which the rays' ways begin, [K].

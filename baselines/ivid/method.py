@@ -94,7 +94,7 @@ class IvidGenerator:
 
     Raises:
         UserError: the folder is not there or holds no pipeline.
-        UnknownName: a setting there is not.
+        UnknownName: a setting, or an order of views, there is not.
     """
 
     def __init__(
@@ -117,6 +117,8 @@ class IvidGenerator:
         for setting in settings:
             if setting not in DEFAULTS:
                 raise UnknownName("setting of ivid", setting, DEFAULTS)
+        if settings.get("order", "asked") not in VERSIONS:
+            raise UnknownName("order of views", settings["order"], VERSIONS)
         self.pipeline = load_pipeline(self.folder).to(device).accelerate(precision=precision, compiled=compiled)
         self.precision = precision
         unguided = {} if self.pipeline.first.null_class else {"first_guidance": 0.0, "next_guidance": 0.0}

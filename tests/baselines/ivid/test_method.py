@@ -111,6 +111,8 @@ def test_info_names_weights_and_settings(generator: IvidGenerator, folder: Path)
     assert info.details == {**settings, **stored, "precision": "no", "shared_pose": False}
     outward = IvidGenerator(folder, order="outward").info()
     assert (outward.details["order"], outward.version) == ("outward", "3")
+    with pytest.raises(UnknownName, match="no order of views named 'inward'"):
+        IvidGenerator(folder, order="inward")
     assert IvidGenerator(folder, rgb_pull=0.9).info().details["rgb_pull"] == 0.9
     assert info.weights_sha256 == IvidGenerator(folder).info().weights_sha256
     assert len(info.weights_sha256 or "") == 64
