@@ -181,3 +181,15 @@ def test_raw_densities_of_densities(name: str) -> None:
     marching = MARCHINGS[name]
     for density in (1e-3, 0.5, 7.0):
         assert float(marching.density(torch.tensor(marching.raw(density)))) == pytest.approx(density, rel=1e-3)
+
+
+def test_what_only_importance_samples_meet_is_seen() -> None:
+    """A bead between the first samples: they find nothing, so the further ones fall evenly, and some of them in it."""
+    marching = Marching(1.1, 2.1, 4, 12, 0.5, "softplus", -1.0, "cell", smooth=True)
+
+    def bead(points: Tensor, units: Tensor) -> tuple[Tensor, Tensor]:
+        return 2000 * (0.06 - points.norm(dim=-1)), torch.ones_like(points)
+
+    plain, skipped = (drawn(bead, marching, cells) for cells in (None, cells_of(bead, marching)))
+    assert float(plain.alpha.max()) > 0.9
+    torch.testing.assert_close(skipped.alpha, plain.alpha, atol=1 / 255, rtol=0)
