@@ -61,7 +61,7 @@ def measure_task(plan: Plan, task: Task, catalogue: dict[str, type[Any]]) -> lis
     return found
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=4)  # tasks come subject by subject
 def _clean(kind: str, seed: int, views: int, size: int) -> tuple[TabletopObject, Scene]:
     thing = subject(kind, seed)
     return thing, thing.render(sweep360(views, PITCH), size)

@@ -102,7 +102,7 @@ class Task:
 
 
 def tasks(plan: Plan) -> list[Task]:
-    """Everything there is to draw and measure, the longest first."""
+    """Everything there is to draw and measure, the longest first, then subject by subject."""
     found = []
     for kind in plan.subjects:
         for seed in range(plan.seeds):
@@ -112,7 +112,7 @@ def tasks(plan: Plan) -> list[Task]:
         for seed in range(plan.seeds, plan.seeds + plan.reference_seeds):
             found.append(Task(kind, seed, CLEAN, ()))
     costly = {name for corruptions, _ in plan.costly.values() for name in corruptions}
-    return sorted(found, key=lambda task: (task.corruption not in costly, -len(task.levels)))
+    return sorted(found, key=lambda task: (task.corruption not in costly, task.kind, task.seed))
 
 
 GEOMETRIC = ("disobedience", "frozen", "wobble", "switch")
