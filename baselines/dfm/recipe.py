@@ -135,7 +135,11 @@ RECIPES: dict[str, dict[str, Recipe]] = {
         "tiny": _deterministic(TINY_SCENE),
     },
     "dfm-motion": {"small": MOTION, "small-bases": MOTION_OF_BASES, "tiny": TINY_MOTION},
-    "flow-regressor": {"small": replace(_deterministic(MOTION), steps=2_500), "tiny": _deterministic(TINY_MOTION)},
+    "flow-regressor": {
+        "small": replace(_deterministic(MOTION), steps=2_500),
+        "small-bases": replace(_deterministic(MOTION_OF_BASES), steps=2_500),
+        "tiny": _deterministic(TINY_MOTION),
+    },
     "dfm-inversion": {"small": INVERSION, "tiny": TINY_INVERSION},
     "encoder": {"small": _deterministic(INVERSION), "tiny": _deterministic(TINY_INVERSION)},
 }
