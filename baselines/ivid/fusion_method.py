@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import torch
 
@@ -18,7 +19,7 @@ from ...scenes.generator import GeneratorInfo, Request
 from ...scenes.scene import Scene
 from ...scenes.sweeps import grid_3x9
 from .fusion import SUPERSAMPLING, Fusion, settings_for
-from .method import IvidGenerator, load_small
+from .method import FAST, IvidGenerator, small_folder
 from .paper import load_paper
 from .warp_settings import PAPER
 
@@ -27,6 +28,9 @@ __all__ = ["FusionGenerator", "key_cameras", "load_fusion_paper", "load_fusion_s
 GRID_YAW, GRID_PITCH, MARGIN = 0.6, 0.15, 0.05
 RING = 12
 VERSION = "1"
+KEYS: dict[str, Any] = {**FAST, "order": "asked", "rgb_pull": 0.8}
+"""What key views are sampled with; they are asked for in an order that goes round to both sides already."""
+
 NEAREST = 0.1  # the authors' near plane when they render, at a camera radius of 1
 BETWEEN_RINGS = 0.4
 """Largest difference in pitch between two rings, radians."""
@@ -127,8 +131,9 @@ def key_cameras(cameras: Cameras, *, ring: int = RING, fov: float) -> Cameras:
 
 
 def load_fusion_small(device: str = "cpu") -> FusionGenerator:
-    """`ivid-small` behind fusion."""
-    return FusionGenerator(load_small(device), name="ivid-fusion-small", supersampling=3)
+    """`ivid-small` behind fusion, its key views pulled together more strongly: they are to be one surface."""
+    keys = IvidGenerator(small_folder(), name="ivid-small", device=device, **KEYS)
+    return FusionGenerator(keys, name="ivid-fusion-small", supersampling=3)
 
 
 def load_fusion_paper(device: str = "cpu") -> FusionGenerator:
