@@ -5,14 +5,17 @@ UV     := .uv/bin/uv
 VENV   := .venv
 RUN    := $(VENV)/bin
 
-.PHONY: demo test selfcheck check setup lock clean
+.PHONY: demo test tests selfcheck check setup lock clean
 
 demo: setup  ## Run the demo protocol on all shipped methods and write runs/demo/report.html
 	$(RUN)/viewsweep run tabletop64-demo --out runs/demo
 
-test: setup check  ## Style, types, all tests that need neither GPU nor downloads, and the quick self-check
-	OMP_NUM_THREADS=1 $(RUN)/python -m pytest -n auto --dist loadfile -m "not gpu and not weights and not slow"
+test: setup  ## Style, types, all tests that need neither GPU nor downloads, and the quick self-check
+	$(MAKE) --no-print-directory --jobs 2 check tests
 	$(RUN)/viewsweep selfcheck --quick
+
+tests: setup
+	OMP_NUM_THREADS=1 $(RUN)/python -m pytest -n auto --dist loadfile -m "not gpu and not weights and not slow"
 
 selfcheck: setup  ## Prove in half an hour that each metric sees what it claims to see
 	$(RUN)/viewsweep selfcheck

@@ -104,6 +104,10 @@ class InverseProblem(nn.Module, ABC):
         """A sample brought nearer to what is given by `steps` gradient steps; as it is, unless a problem knows how."""
         return signal
 
+    def settled(self, signal: Tensors) -> Tensors:
+        """The signal a sample ends with: as it is, unless it says with weights what all may be (then the likeliest)."""
+        return signal
+
     def signal(self, context: Tensors, noisy: Tensor, time: Tensor, parameters: Tensors) -> Tensors:
         """`denoise`, for the deterministic twin with nothing to see: pure zeros at the last time."""
         if self.deterministic:

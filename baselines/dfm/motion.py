@@ -7,6 +7,11 @@ With `bases` the motions possible are few: a second network sees the given pictu
 and each flow is a sum of these, fitted to what the first one found. What moves together in one motion moves together in
 all; where a surface is plain, or the later picture noisy, the rest of it says how it went. (Flows of rigid things lie
 near a space of few dimensions: Irani, "Multi-frame optical flow estimation using subspace constraints", ICCV 1999.)
+
+With `answers` a signal is several flows and how likely each is, and what is observed is the mean of what they show. The
+reverse process asks for the mean of all that may be. Where little is known yet no single flow shows that mean; the
+nearest to it is a small motion between the possible ones, and so far ones come too seldom. A sample is the likeliest
+flow of the last step.
 """
 
 from __future__ import annotations
@@ -14,7 +19,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from ..gan.arguments import arguments
@@ -26,6 +31,9 @@ __all__ = ["MotionProblem", "warp"]
 RIDGE = 1e-3
 """Added to the squares of the fields, pixels, so that fields that are hardly there ask for no huge multiple."""
 
+FAINT = 0.1
+"""Several answers begin with flows of a fraction of a pixel, each another."""
+
 ROUNDS = 2
 """Flows of a few pixels settle in so many steps."""
 
@@ -36,6 +44,8 @@ LEVELS = 3
 class MotionProblem(InverseProblem):
     """Context: "picture" [N, 3, H, W]. Signal: "flow" [N, 2, H, W], pixels, and the picture it moves.
 
+    With several answers the signal has "flows" [N, A, 2, H, W] and "likely" [N, A] besides; "flow" is the likeliest.
+
     Parameters: "share" [N], how much of the motion: 1 = all of it; others play it back.
 
     Args:
@@ -43,6 +53,7 @@ class MotionProblem(InverseProblem):
         reach: longest flow in each direction, pixels.
         smoothness: weight of the flow's variation.
         bases: how many fields a flow is a sum of; 0 = each pixel moves for itself.
+        answers: how many flows a signal is made of.
         deterministic: the twin without diffusion.
         network: arguments of `PictureNetwork`.
         basis_network: of the one that answers with the fields; None = as `network`.
@@ -55,6 +66,7 @@ class MotionProblem(InverseProblem):
         reach: float = 8.0,
         smoothness: float = 0.002,
         bases: int = 0,
+        answers: int = 1,
         deterministic: bool = False,
         network: dict[str, Any] | None = None,
         basis_network: dict[str, Any] | None = None,
@@ -63,21 +75,46 @@ class MotionProblem(InverseProblem):
         super().__init__()
         self.settings = settings
         self.observed, self.deterministic = (3, size, size), deterministic
-        self.reach, self.smoothness = reach, smoothness
-        self.network = PictureNetwork(size, 6, 2, zero=True, **(network or {}))
+        self.reach, self.smoothness, self.answers = reach, smoothness, answers
+        channels = 2 if answers == 1 else 3 * answers
+        self.network = PictureNetwork(size, 6, channels, zero=answers == 1, **(network or {}))
+        if answers > 1:  # flows that begin alike would stay alike
+            nn.init.zeros_(self.network.unet.conv_out.bias)
+            self.network.unet.conv_out.weight.data *= FAINT
         own = basis_network or network or {}
         self.basis = PictureNetwork(size, 3, 2 * bases, **own) if bases else None
 
     def denoise(self, context: Tensors, noisy: Tensor, time: Tensor, parameters: Tensors) -> Tensors:
         picture = context["picture"]
-        flow = self.network(torch.cat([picture, noisy], 1), time).float().tanh() * self.reach
-        if self.basis is None:
-            return {"flow": flow, "picture": picture}
-        fields = self.basis(picture, torch.zeros_like(time)).float().unflatten(1, (-1, 2))
-        return {"flow": within(fields, flow), "picture": picture, "free": flow}
+        found = self.network(torch.cat([picture, noisy], 1), time).float()
+        free = found[:, : 2 * self.answers].tanh().unflatten(1, (-1, 2)) * self.reach
+        flows = free
+        if self.basis is not None:
+            fields = self.basis(picture, torch.zeros_like(time)).float().unflatten(1, (-1, 2))
+            each = fields.repeat_interleave(self.answers, 0)
+            flows = within(each, free.flatten(0, 1)).unflatten(0, free.shape[:2])
+        signal = {"flow": flows[:, 0], "picture": picture}
+        if self.answers > 1:
+            likely = found[:, 2 * self.answers :].mean((2, 3)).softmax(1)
+            best = likely.argmax(1)[:, None, None, None, None].expand(-1, 1, *flows.shape[2:])
+            signal |= {"flow": flows.gather(1, best)[:, 0], "flows": flows, "likely": likely}
+        return signal if self.basis is None and self.answers == 1 else {**signal, "free": free}
 
     def observe(self, signal: Tensors, parameters: Tensors) -> Tensor:
-        return warp(signal["picture"], signal["flow"] * parameters["share"][:, None, None, None])
+        share = parameters["share"][:, None, None, None]
+        if "flows" not in signal:
+            return warp(signal["picture"], signal["flow"] * share)
+        shown = self._shown(signal["picture"], signal["flows"] * share[:, None])
+        return (shown * signal["likely"][:, :, None, None, None]).sum(1)
+
+    def settled(self, signal: Tensors) -> Tensors:
+        return {name: signal[name] for name in ("flow", "picture")}
+
+    def _shown(self, picture: Tensor, flows: Tensor) -> Tensor:
+        """What each of the flows [N, A, 2, H, W] makes of a picture, [N, A, 3, H, W]."""
+        many = picture.repeat_interleave(flows.shape[1], 0)
+        shown: Tensor = warp(many, flows.flatten(0, 1)).unflatten(0, flows.shape[:2])
+        return shown
 
     def error(self, estimate: Tensor, picture: Tensor) -> Tensor:
         total = estimate.new_zeros(())
@@ -88,12 +125,19 @@ class MotionProblem(InverseProblem):
         return total / LEVELS
 
     def prior(self, signal: Tensors, batch: Batch) -> dict[str, Tensor]:
-        flow = signal["flow"]
-        across, along = flow.diff(dim=3).abs().mean(), flow.diff(dim=2).abs().mean()
+        flow = signal.get("flows", signal["flow"])
+        across, along = flow.diff(dim=-1).abs().mean(), flow.diff(dim=-2).abs().mean()
         found = {"smooth": (across + along) * self.smoothness}
-        if "free" in signal:  # learns at every pixel what the sum of fields would only tell it as a whole
-            alone = self.observe({**signal, "flow": signal["free"]}, batch.target.parameters)
-            found["free"] = self.error(alone, batch.target.picture)
+        if "free" in signal:
+            # learns at every pixel what the sum of fields would only tell it as a whole; of several answers the
+            # nearest learns, so that each comes to stand for one motion
+            target = batch.target
+            free = signal["free"] * target.parameters["share"][:, None, None, None, None]
+            shown = self._shown(signal["picture"], free)
+            with torch.no_grad():
+                off = (shown - target.picture[:, None]).square().mean((2, 3, 4))
+            nearest = shown[torch.arange(len(shown), device=shown.device), off.argmin(1)]
+            found["free"] = self.error(nearest, target.picture)
         return found
 
 

@@ -84,6 +84,7 @@ _TINY: dict[str, Any] = {"objects": 20, "steps": 20, "batch": 4}
 MOTION = Recipe("motion", {"size": 64, "network": _PICTURE}, drop=0.0, steps=4_500, batch=16)
 _BASES = {"bases": 4, "network": _SLIM_PICTURE, "basis_network": {**_SLIM_PICTURE, "channels": [32, 64, 80]}}
 MOTION_OF_BASES = replace(MOTION, settings={"size": 64, **_BASES}, steps=4_000)
+MOTION_OF_ANSWERS = replace(MOTION_OF_BASES, settings={**MOTION_OF_BASES.settings, "answers": 4})
 INVERSION = Recipe("inversion", {"size": 64, "latent": 128}, objects=0, steps=1_600, batch=8, generator="eg3d-small")
 SCENE = Recipe(
     "scene",
@@ -94,7 +95,7 @@ SCENE = Recipe(
 )
 MIXED_SCENE = replace(SCENE, settings={**SCENE.settings, "mixes": True})
 
-TINY_MOTION = Recipe("motion", {"size": 16, "bases": 2, "network": _TINY_PICTURE}, drop=0.0, **_TINY)
+TINY_MOTION = Recipe("motion", {"size": 16, "bases": 2, "answers": 2, "network": _TINY_PICTURE}, drop=0.0, **_TINY)
 TINY_SCENE = Recipe(
     "scene",
     {
@@ -134,7 +135,12 @@ RECIPES: dict[str, dict[str, Recipe]] = {
         "small-mixed": _deterministic(MIXED_SCENE),
         "tiny": _deterministic(TINY_SCENE),
     },
-    "dfm-motion": {"small": MOTION, "small-bases": MOTION_OF_BASES, "tiny": TINY_MOTION},
+    "dfm-motion": {
+        "small": MOTION,
+        "small-bases": MOTION_OF_BASES,
+        "small-answers": MOTION_OF_ANSWERS,
+        "tiny": TINY_MOTION,
+    },
     "flow-regressor": {
         "small": replace(_deterministic(MOTION), steps=2_500),
         "small-bases": replace(_deterministic(MOTION_OF_BASES), steps=2_500),

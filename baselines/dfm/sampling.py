@@ -85,7 +85,7 @@ def sample(
     shape = problem.observed
     if problem.deterministic:
         blank, last = torch.zeros(len(seeds), *shape, device=device), torch.ones(len(seeds), device=device)
-        signal = problem.denoise(context, blank, last, parameters)
+        signal = problem.settled(problem.denoise(context, blank, last, parameters))
         signal = problem.refined(signal, context, how.refine)
         return Sampled(signal, problem.observe(signal, parameters))
     noise = [torch.randn(shape, generator=scene_generator(seed, "dfm.noise")) for seed in seeds]
@@ -102,6 +102,7 @@ def sample(
             estimate = free + how.guidance * (estimate - free)
         estimate = _within(estimate, how.threshold)
         x = steps.step(estimate, step, x, eta=0.0).prev_sample
+    signal = problem.settled(signal)
     if how.refine:
         signal = problem.refined(signal, context, how.refine)
         estimate = problem.observe(signal, parameters).float()

@@ -58,7 +58,8 @@ def test_a_warp_with_the_true_flow_of_a_clip_is_the_next_picture() -> None:
 
 
 def test_motion_starts_from_standing_still() -> None:
-    problem = MotionProblem(16, **{k: v for k, v in RECIPES["dfm-motion"]["tiny"].settings.items() if k != "size"})
+    settings = {**RECIPES["dfm-motion"]["tiny"].settings, "answers": 1}
+    problem = MotionProblem(**settings)
     picture = torch.rand(1, 3, 16, 16) * 2 - 1
     signal = problem.denoise({"picture": picture}, torch.randn(1, 3, 16, 16), torch.ones(1), {"share": torch.ones(1)})
     assert not bool(signal["flow"].any())
