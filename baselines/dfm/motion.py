@@ -34,6 +34,9 @@ RIDGE = 1e-3
 FAINT = 0.1
 """Several answers begin with flows of a fraction of a pixel, each another."""
 
+NAMED, LEAST = 0.01, 1e-6
+"""Weight of the log-likelihood of the answer that turns out to be the nearest, and the least likelihood counted."""
+
 ROUNDS = 2
 """Flows of a few pixels settle in so many steps."""
 
@@ -136,8 +139,11 @@ class MotionProblem(InverseProblem):
             shown = self._shown(signal["picture"], free)
             with torch.no_grad():
                 off = (shown - target.picture[:, None]).square().mean((2, 3, 4))
-            nearest = shown[torch.arange(len(shown), device=shown.device), off.argmin(1)]
+            best = off.argmin(1)
+            nearest = shown[torch.arange(len(shown), device=shown.device), best]
             found["free"] = self.error(nearest, target.picture)
+            if "likely" in signal:
+                found["likely"] = F.nll_loss(signal["likely"].clamp(min=LEAST).log(), best) * NAMED
         return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,14 @@ def test_a_card_names_the_shipped_version_and_weights(name: str) -> None:
     card, info = load_card(BOARD.card(name)), viewsweep.load_method(name).info()
     assert card.version == info.version
     assert (None if card.weights is None else card.weights.sha256) == info.weights_sha256
+
+
+@pytest.mark.parametrize("path", BOARD.entries(), ids=lambda path: path.stem)
+def test_entries_were_drawn_with_the_settings_that_are_shipped(path: Path) -> None:
+    drawn = json.loads(path.read_text(encoding="utf-8"))["method"]
+    info = viewsweep.load_method(drawn["name"]).info()
+    assert drawn["details"] == dict(info.details)
+    assert (drawn["revision"], drawn["weights_sha256"]) == (info.version, info.weights_sha256)
 
 
 @pytest.mark.parametrize("name", sorted(UNSHIPPED))

@@ -77,7 +77,7 @@ def test_gradients_reach_flows_likelihoods_and_fields() -> None:
     many = problem(answers=2, bases=2)
     batch = Batch({"picture": pictures(2)}, Observation({"share": torch.ones(2)}, pictures(2).flip(3)))
     terms = losses(many, batch, noised, torch.Generator().manual_seed(0))
-    assert set(terms) == {"target", "smooth", "free"}
+    assert set(terms) == {"target", "smooth", "free", "likely"}
     sum(terms.values(), torch.zeros(())).backward()
     head = many.network.unet.conv_out.weight.grad
     assert head is not None
