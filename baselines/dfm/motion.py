@@ -25,6 +25,7 @@ from torch.nn import functional as F  # noqa: N812
 from ..gan.arguments import arguments
 from .core import Batch, InverseProblem, Tensors
 from .network import PictureNetwork
+from .process import kept
 
 __all__ = ["MotionProblem", "warp"]
 
@@ -33,6 +34,9 @@ RIDGE = 1e-3
 
 FAINT = 0.1
 """Several answers begin with flows of a fraction of a pixel, each another."""
+
+INEXACT = 0.003
+"""Mean square by which a picture differs from what the right flow shows: what comes into view is not in the picture."""
 
 NAMED, LEAST = 0.01, 1e-6
 """Weight of the log-likelihood of the answer that turns out to be the nearest, and the least likelihood counted."""
@@ -98,7 +102,7 @@ class MotionProblem(InverseProblem):
             flows = within(each, free.flatten(0, 1)).unflatten(0, free.shape[:2])
         signal = {"flow": flows[:, 0], "picture": picture}
         if self.answers > 1:
-            likely = found[:, 2 * self.answers :].mean((2, 3)).softmax(1)
+            likely = self._likely(found[:, 2 * self.answers :], picture, flows, noisy, time, parameters)
             best = likely.argmax(1)[:, None, None, None, None].expand(-1, 1, *flows.shape[2:])
             signal |= {"flow": flows.gather(1, best)[:, 0], "flows": flows, "likely": likely}
         return signal if self.basis is None and self.answers == 1 else {**signal, "free": free}
@@ -109,6 +113,18 @@ class MotionProblem(InverseProblem):
             return warp(signal["picture"], signal["flow"] * share)
         shown = self._shown(signal["picture"], signal["flows"] * share[:, None])
         return (shown * signal["likely"][:, :, None, None, None]).sum(1)
+
+    def _likely(
+        self, told: Tensor, picture: Tensor, flows: Tensor, noisy: Tensor, time: Tensor, parameters: Tensors
+    ) -> Tensor:
+        """How likely each of the flows [N, A, 2, H, W] is, [N, A]: Bayes' rule, the noise is Gaussian and known.
+
+        What the network was taught of them beforehand (`told`, [N, A, H, W]) is the prior.
+        """
+        share = parameters["share"][:, None, None, None, None]
+        signal = kept(time)[:, None, None, None, None]
+        off = (noisy[:, None] - signal.sqrt() * self._shown(picture, flows.detach() * share)).square()
+        return (told.mean((2, 3)) - (off / (2 * (1 - signal + signal * INEXACT))).sum((2, 3, 4))).softmax(1)
 
     def settled(self, signal: Tensors) -> Tensors:
         return {name: signal[name] for name in ("flow", "picture")}

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ...scenes.errors import UserError
 
-__all__ = ["STEPS", "noised", "scheduler"]
+__all__ = ["STEPS", "kept", "noised", "scheduler"]
 
 STEPS = 1000
 """Steps of the forward process."""
@@ -34,6 +34,13 @@ def noised(clean: Tensor, noise: Tensor, time: Tensor) -> Tensor:
     steps = (time * STEPS).long().clamp(0, STEPS - 1)
     mixed: Tensor = _FORWARD.add_noise(clean, noise, steps)
     return mixed
+
+
+def kept(time: Tensor) -> Tensor:
+    """Which share of a noisy observation's variance is the clean one's, alpha bar, at times [N] in [0, 1]."""
+    steps = (time * STEPS).long().clamp(0, STEPS - 1)
+    share: Tensor = _FORWARD.alphas_cumprod.to(time.device)[steps]
+    return share
 
 
 def scheduler(steps: int) -> DDIMScheduler:

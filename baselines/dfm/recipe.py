@@ -84,7 +84,7 @@ _TINY: dict[str, Any] = {"objects": 20, "steps": 20, "batch": 4}
 MOTION = Recipe("motion", {"size": 64, "network": _PICTURE}, drop=0.0, steps=4_500, batch=16)
 _BASES = {"bases": 4, "network": _SLIM_PICTURE, "basis_network": {**_SLIM_PICTURE, "channels": [32, 64, 80]}}
 MOTION_OF_BASES = replace(MOTION, settings={"size": 64, **_BASES}, steps=4_000)
-MOTION_OF_ANSWERS = replace(MOTION_OF_BASES, settings={**MOTION_OF_BASES.settings, "answers": 4}, steps=2_500)
+MOTION_OF_ANSWERS = replace(MOTION_OF_BASES, settings={**MOTION_OF_BASES.settings, "answers": 4}, steps=2_000)
 INVERSION = Recipe("inversion", {"size": 64, "latent": 128}, objects=0, steps=1_600, batch=8, generator="eg3d-small")
 SCENE = Recipe(
     "scene",

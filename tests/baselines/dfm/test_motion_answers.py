@@ -62,6 +62,25 @@ def test_the_likeliest_is_handed_back() -> None:
     assert torch.allclose(shown, warp(pictures(), drawn.signal["flow"]), atol=1e-6)
 
 
+def test_how_likely_follows_from_the_noise_and_what_was_taught() -> None:
+    """Nearly clean, the flow that shows what is seen; in pure noise, what was taught; between, as often as it is so."""
+    many, signal = problem(answers=3), signal_of([1 / 3, 1 / 3, 1 / 3])
+    told = torch.tensor([0.5, 0.2, 0.3]).log()[None, :, None, None].expand(1, 3, SIZE, SIZE)
+    clean = warp(signal["picture"], signal["flows"][:, 2])
+
+    def likely(time: float, noise: Tensor) -> Tensor:
+        when = torch.full((1,), time)
+        return many._likely(told, signal["picture"], signal["flows"], noised(clean, noise, when), when, WHOLE)[0]
+
+    random = torch.Generator().manual_seed(0)
+    noises = [torch.randn(1, 3, SIZE, SIZE, generator=random) for _ in range(100)]
+    assert float(likely(0.1, noises[0])[2]) > 0.999
+    assert torch.allclose(likely(1.0, noises[0]), torch.tensor([0.5, 0.2, 0.3]), atol=0.01)
+    found = torch.stack([likely(0.97, noise)[2] for noise in noises])
+    assert float(found.std()) > 0.05
+    assert 0.3 < float(found.mean()) < 0.999
+
+
 def test_only_the_nearest_answer_learns_pixel_by_pixel() -> None:
     many = problem(answers=3)
     signal = signal_of([1 / 3, 1 / 3, 1 / 3])
