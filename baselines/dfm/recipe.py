@@ -127,7 +127,7 @@ RECIPES: dict[str, dict[str, Recipe]] = {
     "dfm": {
         "small": SCENE,
         "small-mixed": MIXED_SCENE,
-        "small-no-novel": replace(SCENE, novel_weight=0.0),
+        "small-no-novel": replace(MIXED_SCENE, novel_weight=0.0),
         "tiny": TINY_SCENE,
     },
     "pixelnerf": {
