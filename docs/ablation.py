@@ -19,6 +19,8 @@ from typing import Any
 
 from viewsweep.baselines.ivid.method import FAST, IvidGenerator
 
+SETTINGS: dict[str, Any] = {**FAST, "order": "asked", "rgb_pull": 0.8}
+
 
 def full(device: str = "cpu") -> IvidGenerator:
     """All three augmentations, warps of all earlier views aggregated."""
@@ -42,4 +44,4 @@ def stochastic(device: str = "cpu") -> IvidGenerator:
 
 def _trained(config: str, device: str, name: str = "", **settings: Any) -> IvidGenerator:
     folder = Path(os.environ.get("VIEWSWEEP_ABLATION", "ablation")) / config / "pipeline"
-    return IvidGenerator(folder, name=name or f"ivid-{config}", device=device, **FAST, **settings)
+    return IvidGenerator(folder, name=name or f"ivid-{config}", device=device, **{**SETTINGS, **settings})
