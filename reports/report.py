@@ -141,7 +141,7 @@ def render(run: RunFiles, *, scenes_shown: int = 6, held: Contest | None = None)
         facts=facts(run, shown),
         contents=[(name, title) for name, title in _in_order(there)],
         exhibits=shown,
-        turns=any(pane.kind == "turntable" for exhibit in shown for pane in exhibit.panes),
+        turns=any(len(pane.yaws) > 1 for exhibit in shown for pane in exhibit.panes),
         layers={name: title for name, title in LAYERS.items() if _has_layer(shown, name)},
         total_scenes=total_scenes(run),
         methods=run.methods,

@@ -158,7 +158,7 @@
     show() {
       const pane = this.pane;
       for (const [scene, other] of this.panes) other.element.classList.toggle("current", scene === state.scene);
-      this.steer.hidden = this.output.hidden = !pane.turns;
+      this.steer.hidden = this.output.hidden = !pane.turns || pane.yaws.length < 2;
       if (!pane.turns) return;
       Object.assign(this.slider, { min: pane.low, max: pane.high });
       this.trace.load(pane);
@@ -333,7 +333,7 @@
     new IntersectionObserver(([entry]) => { state.seen = entry.isIntersecting; }).observe($(".cards"));
     const still = window.matchMedia("(prefers-reduced-motion: reduce)");
     still.addEventListener("change", () => { if (still.matches) rest(); });
-    if (!still.matches && cards.some((card) => card.pane.turns)) spin(true);
+    if (!still.matches && !$("#spin").hidden) spin(true);
   }
 
   begin();

@@ -246,6 +246,18 @@ def test_pictures_without_cameras_and_without_depth(page: Page, tmp_path: Path) 
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth") is True
 
 
+def test_a_single_view_without_depth_fills_its_card_and_does_not_turn(page: Page, tmp_path: Path) -> None:
+    run = make_run(tmp_path, scenes=1, views=1, size=32)
+    for path in run.glob("scenes/*/*.safetensors"):
+        save_scene(path, replace(load_scene(path), depth=None))
+    page.open(write_report(run))
+    width = "document.querySelector('.card .pane.current {}').getBoundingClientRect().width"
+    assert page.evaluate(width.format(".rgb canvas")) == page.evaluate(width.format(".stage"))
+    assert page.evaluate("document.querySelector('#turntables-title').textContent") == "Pictures"
+    shown = "[...document.querySelectorAll('.steer, .yaw, #spin')].filter((one) => one.checkVisibility()).length"
+    assert page.evaluate(shown) == 0
+
+
 def test_text_stands_out_in_light_and_dark(page: Page, report: Path) -> None:
     """Contrast of the quietest text against page and panel is at least 4.5 to 1 (WCAG AA)."""
     for dark in (False, True):
