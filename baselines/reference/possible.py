@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 import torch
 
@@ -47,5 +48,12 @@ class Possible:
             if self._finder.of(request) != "motion":
                 raise UserError(f"possible, scene {request.index}: only of tabletop's clips all motions are known.")
             motion = int(torch.multinomial(weights, 1, generator=scene_generator(request.seed, "possible")))
-            clip = clips.sample(context_of(request, "possible").seed or 0, request.label, motion)
-            yield replace(clip.truth(request.size), label=request.label, seed=request.seed, context=None)
+            seed = context_of(request, "possible").seed or 0
+            truth = _truth(seed, request.label, motion, request.size)
+            yield replace(truth, label=request.label, seed=request.seed, context=None)
+
+
+@lru_cache(maxsize=len(clips.MOTIONS))
+def _truth(seed: int, label: int | None, motion: int, size: int) -> Scene:
+    """What follows by one motion; the samples of a scene come one after another and share it."""
+    return clips.sample(seed, label, motion).truth(size)
