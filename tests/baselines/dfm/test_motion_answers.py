@@ -81,6 +81,22 @@ def test_how_likely_follows_from_the_noise_and_what_was_taught() -> None:
     assert 0.3 < float(found.mean()) < 0.999
 
 
+def test_the_flow_that_shows_what_is_seen_becomes_the_sample() -> None:
+    many = problem(answers=2)
+    head = many.network.unet.conv_out
+    with torch.no_grad():  # flows that do not depend on what is seen: none, and 1.6 pixels to the side
+        head.weight.zero_()
+        head.bias.zero_()
+        head.bias[8:12] = 0.2
+        for number in (0, 1):
+            flow = torch.zeros(1, 2, SIZE, SIZE)
+            flow[:, 0] = number * 1.58
+            seen = warp(pictures(), flow)
+            found = many.denoise({"picture": pictures()}, seen, torch.full((1,), 0.05), WHOLE)
+            assert float(found["likely"][0, number]) > 0.99
+            assert torch.allclose(found["flow"], flow, atol=0.01)
+
+
 def test_only_the_nearest_answer_learns_pixel_by_pixel() -> None:
     many = problem(answers=3)
     signal = signal_of([1 / 3, 1 / 3, 1 / 3])
