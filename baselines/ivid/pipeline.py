@@ -184,7 +184,8 @@ class IvidPipeline(DiffusionPipeline):  # type: ignore[misc]
 
         Args:
             labels: class indices, [N]; None for networks without classes.
-            seeds: one a sweep; a sweep depends on its own seed, label, cameras and given views alone.
+            seeds: one a sweep; a sweep depends on its own seed, label, cameras and given views alone: on a CPU
+                to the last bit, on a GPU up to rounding.
             cameras: N sweeps of equal length.
             first_steps, next_steps: denoising steps of view 0 and of each further view.
             first_guidance, next_guidance: s in (1 + s) conditional - s null; 0 skips the null branch.
@@ -240,33 +241,34 @@ class IvidPipeline(DiffusionPipeline):  # type: ignore[misc]
         orders = [sweep.order(outward=order == "outward") for sweep in sweeps]
         turns = [(place, view) for place in range(views) for view in sorted({drawn[place] for drawn in orders})]
         for place, view in turns:
-            rows = [row for row, sweep in enumerate(sweeps) if orders[row][place] == view and not sweep.keeps(view)]
-            if not rows:
-                continue
-            named, seeded = label[rows], [seeds[row] for row in rows]
-            if view == 0 and given is None:
-                drawn = draw_first(self.first, self.scheduler, named, seeded, **first, **shared)
-            else:
-                condition: Condition | list[Condition]
-                if conditioning == "stochastic":
-                    each = [sweeps[row].conditions(view) for row in rows]
-                    condition = [Condition.join(parts) for parts in zip(*each, strict=True)]
+            due = [row for row, sweep in enumerate(sweeps) if orders[row][place] == view and not sweep.keeps(view)]
+            for rows in self._together(due):
+                named, seeded = label[rows], [seeds[row] for row in rows]
+                if view == 0 and given is None:
+                    drawn = draw_first(self.first, self.scheduler, named, seeded, **first, **shared)
                 else:
-                    condition = Condition.join([sweeps[row].condition(view) for row in rows])
-                drawn = draw_next(
-                    self.following,
-                    self.scheduler,
-                    named,
-                    seeded,
-                    condition,
-                    view=view,
-                    **later,
-                    **shared,
-                    **pulls,
-                )
-            for row, picture in zip(rows, self._settle(drawn), strict=True):
-                sweeps[row].add(view, picture)
+                    drawn = draw_next(
+                        self.following,
+                        self.scheduler,
+                        named,
+                        seeded,
+                        _conditions([sweeps[row] for row in rows], view, stochastic=conditioning == "stochastic"),
+                        view=view,
+                        **later,
+                        **shared,
+                        **pulls,
+                    )
+                for row, picture in zip(rows, self._settle(drawn), strict=True):
+                    sweeps[row].add(view, picture)
         return IvidOutput(*(torch.stack(parts) for parts in zip(*(sweep.result() for sweep in sweeps), strict=True)))
+
+    def _together(self, rows: list[int]) -> list[list[int]]:
+        """Which sweeps go through the networks at once: on a CPU each alone, which costs no more.
+
+        Sums over a batch of another size are rounded otherwise, and a sweep makes much of little. A GPU, which one
+        picture does not fill, is given all.
+        """
+        return [[row] for row in rows] if self.device.type == "cpu" else [rows] if rows else []
 
     def _pulls(self, **asked: float | None) -> dict[str, Any]:
         """What was asked for, else what is stored."""
@@ -305,6 +307,13 @@ class IvidPipeline(DiffusionPipeline):  # type: ignore[misc]
             patches = padded.unfold(2, side, 1).unfold(3, side, 1).flatten(-2)
             drawn = torch.cat([drawn[:, :3], patches.median(-1).values], 1)
         return drawn
+
+
+def _conditions(sweeps: Sequence[SceneInProgress], view: int, *, stochastic: bool) -> Condition | list[Condition]:
+    """What the views so far say of `view`: together, or each on its own."""
+    if stochastic:
+        return [Condition.join(parts) for parts in zip(*(sweep.conditions(view) for sweep in sweeps), strict=True)]
+    return Condition.join([sweep.condition(view) for sweep in sweeps])
 
 
 def _starts(given: Sequence[Given | Scene] | None, sweeps: int) -> list[Given | None]:
