@@ -248,5 +248,5 @@ def test_folder_without_a_pipeline_is_named(tmp_path: Path) -> None:
 
 def test_shipped_model_is_sampled_with_the_fast_settings() -> None:
     info = load_small().info()
-    assert (info.name, info.version, info.native_size, info.classes) == ("ivid-small", "3", 64, tabletop.CLASSES)
+    assert (info.name, info.version, info.native_size, info.classes) == ("ivid-small", "4", 64, tabletop.CLASSES)
     assert {name: info.details[name] for name in FAST} == FAST
