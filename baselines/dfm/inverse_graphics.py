@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from ..gan.arguments import arguments
@@ -48,6 +48,8 @@ class InverseGraphics(InverseProblem):
         network: arguments of `PictureNetwork`.
         field: arguments of `FieldNetwork`.
         mixes: whether colours are mixed with those of the pictures.
+        paints: whether the network also says what it takes the noisy picture to be, for the field to mix in. It is
+            taught that from whole pictures, of which renderings show squares only.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class InverseGraphics(InverseProblem):
         network: dict[str, Any] | None = None,
         field: dict[str, Any] | None = None,
         mixes: bool = False,
+        paints: bool = False,
     ) -> None:
         settings = arguments(locals())
         super().__init__()
@@ -79,6 +82,7 @@ class InverseGraphics(InverseProblem):
         own = {"distance": distance, **(field or {})}
         self.field = FieldNetwork(features, 3, mixes=mixes, **own)
         self.hints = None if deterministic else FieldNetwork(features, 3 + HINTS, **own)
+        self.painter = nn.Conv2d(features, 3, 1) if paints and not deterministic else None
         self.backdrop = Backdrop(features, 3)
         places: dict[str, Any] = {"near": near, "far": far, "bound": bound, "placement": "cell", "shift": -1.0}
         self.marching = Marching(coarse=samples, fine=0, **places)
@@ -95,9 +99,13 @@ class InverseGraphics(InverseProblem):
         seen = torch.cat([noisy, beside, torch.ones_like(noisy[:, :1])], 1)
         features = self.network(seen, time).float()
         inverse = torch.linalg.inv(parameters["pose"])
-        return {
+        pictures, painted = known["pictures"], {}
+        if self.painter is not None:
+            painted = {"painted": self.painter(features).float().tanh()}
+            pictures = torch.cat([pictures, painted["painted"][:, None]], 1)
+        return painted | {
             "features": torch.cat([known["features"], features[:, None]], 1),
-            "pictures": known["pictures"],
+            "pictures": pictures,
             "world_to_cam": torch.cat([known["world_to_cam"], inverse[:, None]], 1),
             "lens": torch.cat([known["lens"], parameters["lens"][:, None]], 1),
             "times": torch.cat([known["times"], time[:, None]], 1),
@@ -149,8 +157,12 @@ class InverseGraphics(InverseProblem):
     def prior(self, signal: Tensors, batch: Batch) -> dict[str, Tensor]:
         if "hint" not in signal:
             return {}
-        small = F.interpolate(batch.target.picture, size=signal["hint"].shape[2:], mode="area")
-        return {"coarse": (signal["hint"] - small).square().mean() * self.coarse_weight}
+        whole = batch.target.picture
+        small = F.interpolate(whole, size=signal["hint"].shape[2:], mode="area")
+        terms = {"coarse": (signal["hint"] - small).square().mean() * self.coarse_weight}
+        if "painted" in signal:
+            terms["painted"] = (signal["painted"] - whole).square().mean()
+        return terms
 
     def _look_at_context(self, context: Tensors) -> Tensors:
         """The field that follows from the context alone."""

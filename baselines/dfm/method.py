@@ -11,7 +11,6 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from importlib import resources
 from pathlib import Path
 
 import torch
@@ -24,7 +23,7 @@ from ..gan.base import Views
 from .core import Tensors
 from .inverse_graphics import InverseGraphics
 from .sampling import Sampling, sample
-from .store import Stored, load_problem
+from .store import Stored, load_problem, shipped
 
 __all__ = [
     "DFMInversion",
@@ -242,7 +241,7 @@ def load_shipped(name: str, device: str = "cpu", how: Sampling | None = None) ->
     Raises:
         UserError: there is none of that name.
     """
-    folder = Path(str(resources.files("viewsweep.baselines.dfm") / "weights" / name))
+    folder = shipped(name)
     return KINDS[load_problem(folder).name](folder, name=name, device=device, how=how)
 
 

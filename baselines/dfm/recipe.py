@@ -28,6 +28,8 @@ class Recipe:
         drop: probability that the context is dropped, for guidance.
         precision: of matrix products and convolutions.
         generator: method whose generator is inverted.
+        start: shipped method whose weights training begins with, as far as they go; the authors begin with a trained
+            pixelNeRF, too.
         seed: of initial weights and all random numbers.
     """
 
@@ -44,6 +46,7 @@ class Recipe:
     drop: float = 0.1
     precision: Literal["bf16", "no"] = "bf16"
     generator: str = ""
+    start: str = ""
     seed: int = 0
 
     @property
@@ -94,6 +97,9 @@ SCENE = Recipe(
     batch=8,
 )
 MIXED_SCENE = replace(SCENE, settings={**SCENE.settings, "mixes": True})
+PAINTED_SCENE = replace(
+    MIXED_SCENE, settings={**MIXED_SCENE.settings, "paints": True}, start="pixelnerf-small", steps=3_000
+)
 
 TINY_MOTION = Recipe("motion", {"size": 16, "bases": 2, "answers": 2, "network": _TINY_PICTURE}, drop=0.0, **_TINY)
 TINY_SCENE = Recipe(
@@ -127,6 +133,7 @@ RECIPES: dict[str, dict[str, Recipe]] = {
     "dfm": {
         "small": SCENE,
         "small-mixed": MIXED_SCENE,
+        "small-painted": PAINTED_SCENE,
         "small-no-novel": replace(MIXED_SCENE, novel_weight=0.0),
         "tiny": TINY_SCENE,
     },

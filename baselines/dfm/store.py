@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from .core import InverseProblem
 from .model_card import model_card
 from .problems import PROBLEMS, make_problem
 
-__all__ = ["CONFIG", "SCHEMA", "WEIGHTS", "Stored", "load_problem", "save_problem"]
+__all__ = ["CONFIG", "SCHEMA", "WEIGHTS", "Stored", "load_problem", "save_problem", "shipped"]
 
 SCHEMA = "viewsweep.dfm/1"
 CONFIG, WEIGHTS = "config.json", "problem.safetensors"
@@ -63,6 +64,11 @@ def save_problem(folder: Path, problem: InverseProblem, name: str, generator: st
     atomic_write(folder / "README.md", model_card(whole, sum(value.numel() for value in problem.parameters())))
     config = {"schema": SCHEMA, "problem": name, "settings": problem.settings, "generator": generator}
     atomic_write(folder / CONFIG, json.dumps(config, indent=2, ensure_ascii=False) + "\n")
+
+
+def shipped(name: str) -> Path:
+    """The folder of a shipped problem."""
+    return Path(str(resources.files("viewsweep.baselines.dfm") / "weights" / name))
 
 
 def load_problem(folder: Path, device: str = "cpu") -> Stored:

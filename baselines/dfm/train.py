@@ -17,12 +17,13 @@ from typing import Any
 
 import torch
 
-from ...scenes.errors import UnknownName
+from ...scenes.errors import UnknownName, UserError
 from ..ivid.devices import hardware_of, make_accelerator
+from .core import InverseProblem
 from .problems import data_of, new_problem
 from .recipe import RECIPES, Recipe
 from .sheets import write_samples
-from .store import save_problem
+from .store import load_problem, save_problem, shipped
 from .training import Task, fit
 
 __all__ = [
@@ -76,6 +77,8 @@ def train(
     accelerator = make_accelerator(device, recipe.precision)
     started = time.monotonic()
     problem, inverted = new_problem(recipe, device)
+    if recipe.start:
+        begin(problem, shipped(recipe.start))
     batches, about = data_of(recipe, inverted, data or out / "pictures", log)
     task = Task(what, problem, batches, lambda made, path: write_samples(made, batches, path), about)
     trained = fit(task, recipe, out, device=device, log=log)
@@ -124,6 +127,20 @@ def train_inversion(config: str, out: Path, **settings: Any) -> Path:
 def train_encoder(config: str, out: Path, **settings: Any) -> Path:
     """`train` for its deterministic twin."""
     return train(config, out, what="encoder", **settings)
+
+
+def begin(problem: InverseProblem, folder: Path) -> None:
+    """Put a trained problem's weights into one that is at most larger; what is new in it stays as it is.
+
+    Raises:
+        UserError: weights the problem has no place for.
+    """
+    found = load_problem(folder).problem.state_dict()
+    own = problem.state_dict()
+    strangers = [key for key, value in found.items() if key not in own or own[key].shape != value.shape]
+    if strangers:
+        raise UserError(f"Training cannot begin with {folder}: its {strangers[0]} fits nothing in this configuration.")
+    problem.load_state_dict(own | {key: value.to(own[key].device) for key, value in found.items()})
 
 
 def _command(what: str, config: str, known: Recipe, recipe: Recipe) -> str:

@@ -132,6 +132,31 @@ def test_of_the_noisy_picture_no_colour_is_taken(pictures: Pictures) -> None:
     assert torch.equal(*seen)
 
 
+def test_a_field_shows_what_the_noisy_picture_is_taken_to_be(pictures: Pictures) -> None:
+    """From the camera of the noisy picture, of which alone the field is told."""
+    problem = scene_problem(paints=True, field={"width": 16, "density_gain": 1e4}).eval()
+    assert problem.field.mixture is not None
+    assert problem.painter is not None
+    torch.nn.init.constant_(problem.field.mixture["own"].bias, -1e4)
+    torch.nn.init.constant_(problem.field.last.bias, 10.0)  # something is everywhere
+    with torch.no_grad():
+        problem.painter.weight.mul_(0).add_(0.5)
+    batch = scene_batches(pictures)(2, torch.Generator().manual_seed(0))
+    views = {name: value for name, value in batch.target.parameters.items() if name in ("pose", "lens")}
+    noisy = torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        signal = problem.denoise(batch.context, noisy, torch.full((2,), 0.4), views)
+        assert torch.equal(signal["pictures"][:, -1], signal["painted"])
+        of_views = ("pictures", "features", "world_to_cam", "lens", "times")
+        alone = signal | {name: signal[name][:, -1:] for name in of_views}
+        seen = problem.rendered(alone, Views(views["pose"], views["lens"]), 16)
+        blank = problem.denoise(batch.context, torch.zeros_like(noisy), torch.full((2,), 0.4), views)
+    painted = signal["painted"].flatten(2).transpose(1, 2)
+    assert float(painted.std()) > 0.01
+    assert not torch.equal(blank["painted"], signal["painted"])
+    assert float((seen.values - painted)[seen.alpha > 0.999].abs().median()) < 2e-2
+
+
 def test_a_field_that_only_mixes_shows_what_it_was_given(pictures: Pictures) -> None:
     """From the context's own camera every point on a pixel's ray is of that pixel's colour."""
     problem = scene_problem(deterministic=True, size=16, field={"width": 16, "density_gain": 1e4}).eval()
@@ -184,9 +209,9 @@ def test_pixelnerf_does_not_look_at_observations() -> None:
     assert torch.equal(a, b)
 
 
-@pytest.mark.parametrize("deterministic", [False, True])
-def test_every_weight_of_inverse_graphics_learns(pictures: Pictures, deterministic: bool) -> None:
-    problem = scene_problem(deterministic=deterministic)
+@pytest.mark.parametrize(("deterministic", "paints"), [(False, False), (False, True), (True, True)])
+def test_every_weight_of_inverse_graphics_learns(pictures: Pictures, deterministic: bool, paints: bool) -> None:
+    problem = scene_problem(deterministic=deterministic, paints=paints)
     random = torch.Generator().manual_seed(0)
     for _ in range(3):  # zero-initialised layers pass nothing on at first
         terms = losses(problem, scene_batches(pictures)(3, random), noised, random)
@@ -204,7 +229,8 @@ def test_every_weight_of_inverse_graphics_learns(pictures: Pictures, determinist
         and not (name.endswith("film.weight") and name.startswith(timeless))
     ]
     assert still == []
-    assert set(terms) == ({"target", "novel"} if deterministic else {"target", "novel", "coarse"})
+    diffused = {"target", "novel", "coarse", "painted"} if paints else {"target", "novel", "coarse"}
+    assert set(terms) == ({"target", "novel"} if deterministic else diffused)
 
 
 def test_the_view_that_diffuses_is_the_one_furthest_round(pictures: Pictures) -> None:

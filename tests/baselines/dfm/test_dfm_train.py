@@ -11,10 +11,11 @@ import torch
 from safetensors.torch import load_file, save_file
 from viewsweep.baselines.dfm import training
 from viewsweep.baselines.dfm.method import KINDS, DFMMotion, DFMScene
+from viewsweep.baselines.dfm.problems import new_problem
 from viewsweep.baselines.dfm.recipe import RECIPES
 from viewsweep.baselines.dfm.sampling import Sampling
-from viewsweep.baselines.dfm.store import load_problem
-from viewsweep.baselines.dfm.train import train
+from viewsweep.baselines.dfm.store import load_problem, shipped
+from viewsweep.baselines.dfm.train import begin, train
 from viewsweep.scenes import sweep360
 from viewsweep.scenes.cameras import Cameras
 from viewsweep.scenes.errors import UnknownName, UnreadableFile, UserError
@@ -204,6 +205,27 @@ def test_damaged_folders_are_refused(trained: dict[str, Path], tmp_path: Path) -
     (tmp_path / "config.json").write_text(json.dumps({**config, "settings": {"size": "large"}}))
     with pytest.raises(UnreadableFile, match="motion"):
         load_problem(tmp_path)
+
+
+def test_training_begins_with_the_weights_of_a_smaller_problem(trained: dict[str, Path]) -> None:
+    """A twin's go into the problem it is the twin of; what only that has stays as it was drawn."""
+    problem, _ = new_problem(RECIPES["dfm"]["tiny"], "cpu")
+    fresh = {name: value.clone() for name, value in problem.state_dict().items()}
+    begin(problem, trained["pixelnerf"])
+    found = load_problem(trained["pixelnerf"]).problem.state_dict()
+    for name, value in problem.state_dict().items():
+        assert torch.equal(value, found.get(name, fresh[name])), name
+    assert {name.split(".")[0] for name in fresh.keys() - found.keys()} == {"hints"}
+    twin, _ = new_problem(RECIPES["pixelnerf"]["tiny"], "cpu")
+    with pytest.raises(UserError, match=r"hints\..* fits nothing"):
+        begin(twin, trained["dfm"])
+
+
+@pytest.mark.parametrize("what", sorted(RECIPES))
+def test_what_recipes_begin_with_is_shipped_and_fits(what: str) -> None:
+    for recipe in RECIPES[what].values():
+        if recipe.start:
+            begin(new_problem(recipe, "cpu")[0], shipped(recipe.start))
 
 
 def test_unknown_names_and_numbers_are_refused(tmp_path: Path) -> None:
