@@ -12,7 +12,20 @@ TITLES = {
     "motion": "a flow field from one picture",
     "inversion": "the latent of a frozen generator from half of a picture",
 }
-SHOWN = ("objects", "views", "steps", "batch", "rate", "ema", "clip", "novel_weight", "drop", "precision", "seed")
+SHOWN = (
+    "objects",
+    "views",
+    "steps",
+    "batch",
+    "rate",
+    "ema",
+    "clip",
+    "novel_weight",
+    "drop",
+    "precision",
+    "start",
+    "seed",
+)
 
 
 def model_card(record: Mapping[str, Any], parameters: int) -> str:
@@ -25,7 +38,7 @@ def model_card(record: Mapping[str, Any], parameters: int) -> str:
     recipe = record["recipe"]
     twin = bool(recipe["settings"].get("deterministic"))
     kind = "its deterministic twin: the same network without a noisy observation, one answer" if twin else "samples"
-    rows = "\n".join(f"| {name} | {recipe[name]} |" for name in SHOWN)
+    rows = "\n".join(f"| {name} | {recipe[name]} |" for name in SHOWN if recipe.get(name, "") != "")
     files = "\n".join(f"- `{name}`: sha256 {digest}" for name, digest in record["files"].items())
     return f"""---
 tags: [viewsweep, diffusion-with-forward-models, {recipe["problem"]}]
