@@ -27,6 +27,7 @@ from .store import load_problem, save_problem, shipped
 from .training import Task, fit
 
 __all__ = [
+    "begin",
     "train",
     "train_dfm",
     "train_encoder",

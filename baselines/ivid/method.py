@@ -79,7 +79,7 @@ FAST: dict[str, Any] = {
 
 VERSIONS = {"asked": "2", "outward": "4"}
 """By the order of views. 2: fewer steps of a faster solver; both branches of the guidance in one batch.
-4: to the last bit the same in any batch; in the order asked, where rounding stays small, no number changed by it."""
+4: to the last bit the same in any batch; in the order asked rounding stays small, and 2 still says what is drawn."""
 
 
 class IvidGenerator:
