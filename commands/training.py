@@ -40,7 +40,7 @@ OPTIONS = {
     "ivid": SPLITTING,
     "ivid-upsampler": SPLITTING,
     **dict.fromkeys(GANS, (*SPLITTING, "seed", "gamma", "start")),
-    **dict.fromkeys(COMPLETION, ("batch", "precision", "seed")),
+    **dict.fromkeys(COMPLETION, ("batch", "precision", "seed", "start")),
 }
 """Which settings of a recipe can be changed from the command line."""
 
@@ -76,7 +76,11 @@ def train(
     seed: Annotated[int | None, typer.Option(help="Another seed (GANs, completion).", min=0)] = None,
     gamma: Annotated[float | None, typer.Option(help="Another weight of R1 (GANs).", min=0.0)] = None,
     start: Annotated[
-        Path | None, typer.Option(help="A checkpoint.pt to go on from with other settings, into another --out (GANs).")
+        Path | None,
+        typer.Option(
+            help="A checkpoint.pt (GANs) or trained folder (completion) to go on from with other settings, into "
+            "another --out."
+        ),
     ] = None,
     device: Device = "cpu",
     offline: Offline = False,

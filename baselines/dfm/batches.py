@@ -41,30 +41,45 @@ def motion_batches(clips: Pictures) -> Maker:
     return make
 
 
-def scene_batches(pictures: Pictures) -> Maker:
+def scene_batches(pictures: Pictures, targets: int = 1) -> Maker:
     """One view as context; of the others the one furthest round the object diffuses; any but that is the novel one.
 
     That at times is the context itself: what is given is to be kept, and nothing else says so.
+
+    Args:
+        targets: how many views diffuse, each the furthest round from those before it and from the context.
     """
     views = pictures.rgb.shape[1]
-    if views < 3:
-        raise ValueError(f"{views} views of each object; there must be a context, a target and a novel one")
+    if views < targets + 2:
+        raise ValueError(f"{views} views of each object; there must be a context, {targets} targets and a novel one")
 
     def make(count: int, random: torch.Generator) -> Batch:
         index = torch.randint(len(pictures), (count,), generator=random)
         order = torch.rand(count, views, generator=random).argsort(1)
         context, others = order[:, 0], order[:, 1:]
-        facing = pictures.poses(index, context)[:, None, :3, 3]
-        where = torch.stack([pictures.poses(index, others[:, k])[:, :3, 3] for k in range(views - 1)], 1)
-        far = (facing * where).sum(-1).argmin(1, keepdim=True)
-        target = others.gather(1, far)[:, 0]
+        taken = pictures.poses(index, context)[:, None, :3, 3]
+        chosen = []
+        for _ in range(targets):
+            where = torch.stack([pictures.poses(index, view)[:, :3, 3] for view in others.unbind(1)], 1)
+            far = (where @ taken.transpose(1, 2)).amax(2).argmin(1, keepdim=True)
+            chosen.append(others.gather(1, far))
+            taken = torch.cat([taken, where.gather(1, far[..., None].expand(-1, -1, 3))], 1)
+            others = others.scatter(1, far, others[:, :1])[:, 1:]
         # the context first, then the others that are no target
-        rest = torch.cat([order[:, :1], others.scatter(1, far, others[:, :1])[:, 1:]], 1)
-        novel = rest.gather(1, torch.randint(views - 1, far.shape, generator=random))[:, 0]
+        rest = torch.cat([order[:, :1], others], 1)
+        novel = rest.gather(1, torch.randint(views - targets, (count, 1), generator=random))[:, 0]
         lens = pictures.intrinsics.expand(count, 3, 3)
 
         def seen(view: Tensor) -> Observation:
             return Observation({"pose": pictures.poses(index, view), "lens": lens}, pictures.pictures(index, view))
+
+        def seen_together(every: list[Tensor]) -> Observation:
+            if targets == 1:
+                return seen(every[0][:, 0])
+            parts = [seen(view[:, 0]) for view in every]
+            poses = torch.stack([part.parameters["pose"] for part in parts], 1)
+            cameras = {"pose": poses, "lens": lens[:, None].expand(-1, targets, 3, 3)}
+            return Observation(cameras, torch.cat([part.picture for part in parts], 1))
 
         shown = seen(context)
         given = {
@@ -72,7 +87,7 @@ def scene_batches(pictures: Pictures) -> Maker:
             "pose": shown.parameters["pose"][:, None],
             "lens": lens[:, None],
         }
-        return Batch(given, seen(target), seen(novel))
+        return Batch(given, seen_together(chosen), seen(novel))
 
     return make
 

@@ -30,8 +30,9 @@ HINTS = 8
 class InverseGraphics(InverseProblem):
     """Context: "picture" [N, V, 3, H, W], "pose" [N, V, 4, 4] (camera to world), "lens" [N, V, 3, 3].
 
-    Signal: a field, see `fields`. Parameters: "pose" [N, 4, 4] and "lens" [N, 3, 3] of a camera; with "scale" [N] and
-    "offset" [N, 2] of a square of its picture (`Patch`) of `patch` pixels.
+    Signal: a field, see `image_field`. Parameters: "pose" [N, 4, 4] and "lens" [N, 3, 3] of a camera; with "scale" [N]
+    and "offset" [N, 2] of a square of its picture (`Patch`) of `patch` pixels. An observation may be of several cameras
+    at once: then all of these are [N, T, ...], and an observation has the channels of T pictures, one after the other.
 
     Args:
         size: picture height and width.
@@ -50,6 +51,8 @@ class InverseGraphics(InverseProblem):
         mixes: whether colours are mixed with those of the pictures.
         paints: whether the network also says what it takes the noisy picture to be, for the field to mix in. It is
             taught that from whole pictures, of which renderings show squares only.
+        targets: how many pictures diffuse together. One beside what is given leaves most of the object unseen by
+            either; two, a third of a turn apart, do not.
     """
 
     def __init__(
@@ -71,11 +74,12 @@ class InverseGraphics(InverseProblem):
         field: dict[str, Any] | None = None,
         mixes: bool = False,
         paints: bool = False,
+        targets: int = 1,
     ) -> None:
         settings = arguments(locals())
         super().__init__()
         self.settings = settings
-        self.observed, self.deterministic = (3, size, size), deterministic
+        self.observed, self.targets, self.deterministic = (3 * targets, size, size), targets, deterministic
         self.patch, self.coarse, self.coarse_weight, self.distance = patch, coarse, coarse_weight, distance
         # noisy picture, coarse colour, depth, features, and which of the two kinds of picture it is
         self.network = PictureNetwork(size, 3 + 3 + 1 + HINTS + 1, features, **(network or {}))
@@ -92,54 +96,71 @@ class InverseGraphics(InverseProblem):
         known = self._look_at_context(context)
         if self.deterministic or self.hints is None:
             return known
-        hint = self._hint(known, parameters)
+        poses, lenses = _each(parameters["pose"], 2), _each(parameters["lens"], 2)
+        count, targets = poses.shape[:2]
+        hint = self._hint(known, poses, lenses)
         depth = (hint["depth"] - self.distance)[:, None] * 2
         beside = torch.cat([hint["values"][:, :3].tanh(), depth, hint["values"][:, 3:]], 1)
         beside = F.interpolate(beside, size=noisy.shape[2:], mode="bilinear", align_corners=False)
-        seen = torch.cat([noisy, beside, torch.ones_like(noisy[:, :1])], 1)
-        features = self.network(seen, time).float()
-        inverse = torch.linalg.inv(parameters["pose"])
-        pictures, painted = known["pictures"], {}
+        pictures = noisy.unflatten(1, (targets, 3)).flatten(0, 1)
+        seen = torch.cat([pictures, beside, torch.ones_like(pictures[:, :1])], 1)
+        features = self.network(seen, time.repeat_interleave(targets)).float()
+        shown, painted = known["pictures"], {}
         if self.painter is not None:
-            painted = {"painted": self.painter(features).float().tanh()}
-            pictures = torch.cat([pictures, painted["painted"][:, None]], 1)
+            own = self.painter(features).float().tanh().unflatten(0, (count, targets))
+            shown, painted = torch.cat([shown, own], 1), {"painted": own.flatten(1, 2)}
         return painted | {
-            "features": torch.cat([known["features"], features[:, None]], 1),
-            "pictures": pictures,
-            "world_to_cam": torch.cat([known["world_to_cam"], inverse[:, None]], 1),
-            "lens": torch.cat([known["lens"], parameters["lens"][:, None]], 1),
-            "times": torch.cat([known["times"], time[:, None]], 1),
+            "features": torch.cat([known["features"], features.unflatten(0, (count, targets))], 1),
+            "pictures": shown,
+            "world_to_cam": torch.cat([known["world_to_cam"], torch.linalg.inv(poses)], 1),
+            "lens": torch.cat([known["lens"], lenses], 1),
+            "times": torch.cat([known["times"], time[:, None].expand(-1, targets)], 1),
             "backdrop": known["backdrop"],
-            "hint": hint["values"][:, :3].tanh(),
+            "hint": hint["values"][:, :3].tanh().unflatten(0, (count, targets)).flatten(1, 2),
         }
 
     def observe(self, signal: Tensors, parameters: Tensors) -> Tensor:
-        patch = Patch(parameters["scale"], parameters["offset"]) if "scale" in parameters else None
+        poses, lenses = _each(parameters["pose"], 2), _each(parameters["lens"], 2)
+        patch = None
+        if "scale" in parameters:
+            patch = Patch(_each(parameters["scale"], 0).flatten(), _each(parameters["offset"], 1).flatten(0, 1))
         size = self.observed[1] if patch is None else self.patch
-        views = Views(parameters["pose"], parameters["lens"])
+        views = Views(poses.flatten(0, 1), lenses.flatten(0, 1))
         values = self.rendered(signal, views, size, patch=patch).values
-        pictures: Tensor = values.transpose(1, 2).unflatten(2, (size, size))
+        every = values.transpose(1, 2).unflatten(2, (size, size)).unflatten(0, poses.shape[:2])
+        pictures: Tensor = every.flatten(1, 2)
         return pictures
 
     def rendered(
         self, signal: Tensors, views: Views, size: int, *, patch: Patch | None = None, shared: bool = False
     ) -> Rendered:
-        """Colours in [-1, 1], z-depth and alpha of the signals from `views`.
+        """Colours in [-1, 1], z-depth and alpha of N signals from `views`, [N * T]: those of the first signal first.
 
         Args:
             shared: there is one signal, for all views.
         """
-        rays = rays_of(views, size, size, patch)
+        rays, count = rays_of(views, size, size, patch), len(signal["features"])
+        several = not shared and count < len(views)
+        if several:
+            rays = rays.in_rows(count)
 
         def field(points: Tensor, _: Tensor) -> tuple[Tensor, Tensor]:
             raw, values = self._at(self.field, signal, points)
             return raw, values if self.field.mixture is not None else values.tanh()
 
         behind = self.backdrop(signal["backdrop"], rays.directions).tanh()
-        return render(field, rays, self.marching, background=behind, shared=shared)
+        found = render(field, rays, self.marching, background=behind, shared=shared)
+        if not several:
+            return found
+        values, depth, alpha = (
+            part.reshape(len(views), size**2, *part.shape[2:]) for part in (found.values, found.depth, found.alpha)
+        )
+        return Rendered(values, depth, alpha, found.points)
 
     def part(self, observation: Observation, random: torch.Generator) -> Observation:
-        picture = observation.picture
+        own = observation.parameters
+        several = own["pose"].shape[1:-2]  # (T,) where an observation is of T cameras
+        picture = observation.picture.unflatten(1, (-1, 3)).flatten(0, 1)
         count, _, height, width = picture.shape
         top = torch.randint(height - self.patch + 1, (count,), generator=random)
         left = torch.randint(width - self.patch + 1, (count,), generator=random)
@@ -149,7 +170,9 @@ class InverseGraphics(InverseProblem):
         ]
         offset = torch.stack([left / width, top / height], 1).to(picture.device)
         scale = torch.full((count,), self.patch / height, device=picture.device)
-        return Observation({**observation.parameters, "scale": scale, "offset": offset}, torch.stack(cut))
+        square = {"scale": scale.reshape(-1, *several), "offset": offset.reshape(-1, *several, 2)}
+        seen = torch.stack(cut).unflatten(0, (len(own["pose"]), -1)).flatten(1, 2)
+        return Observation({**own, **square}, seen)
 
     def without(self, context: Tensors) -> Tensors:
         return context | {"picture": torch.zeros_like(context["picture"])}
@@ -181,15 +204,17 @@ class InverseGraphics(InverseProblem):
             "backdrop": features.mean((1, 3, 4)),
         }
 
-    def _hint(self, known: Tensors, parameters: Tensors) -> Tensors:
-        """The coarse rendering of the context's field from the noisy picture's camera."""
+    def _hint(self, known: Tensors, poses: Tensor, lenses: Tensor) -> Tensors:
+        """Coarse renderings of the context's fields from the noisy pictures' cameras [N, T], in a row."""
         assert self.hints is not None
         network, size = self.hints, self.coarse
-        rays = rays_of(Views(parameters["pose"], parameters["lens"]), size, size)
+        rays = rays_of(Views(poses.flatten(0, 1), lenses.flatten(0, 1)), size, size)
+        if poses.shape[1] > 1:
+            rays = rays.in_rows(len(poses))
         behind = F.pad(self.backdrop(known["backdrop"], rays.directions), (0, HINTS))
         found = render(lambda points, _: self._at(network, known, points), rays, self.rough, background=behind)
-        values = found.values.transpose(1, 2).unflatten(2, (size, size))
-        depth = found.depth.unflatten(1, (size, size)).nan_to_num(self.distance)
+        values = found.values.reshape(-1, size**2, 3 + HINTS).transpose(1, 2).unflatten(2, (size, size))
+        depth = found.depth.reshape(-1, size, size).nan_to_num(self.distance)
         return {"values": values, "depth": depth.detach()}
 
     def _at(self, network: FieldNetwork, signal: Tensors, points: Tensor) -> tuple[Tensor, Tensor]:
@@ -203,3 +228,8 @@ class InverseGraphics(InverseProblem):
             shown = features_at(pictures, uv[:, : pictures.shape[1]])
         raw, values = network(features, places, inside, signal["times"], shown)
         return raw.unflatten(1, shape[1:]), values.unflatten(1, shape[1:])
+
+
+def _each(value: Tensor, own: int) -> Tensor:
+    """A parameter of one camera an item as that of T: [N, ...] with `own` dimensions of its own to [N, 1, ...]."""
+    return value if value.ndim == own + 2 else value[:, None]

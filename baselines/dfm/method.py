@@ -35,6 +35,7 @@ __all__ = [
     "load_motion_small",
     "load_pixelnerf_small",
     "load_shipped",
+    "spread",
 ]
 
 VERSION = "1"
@@ -150,8 +151,8 @@ class DFMScene(_Method):
             "pose": views.cam_to_world[None],
             "lens": views.intrinsics[None],
         }
-        behind = {"pose": turned(views.cam_to_world[:1], math.pi), "lens": views.intrinsics[:1]}
-        signal = sample(self.problem, given, behind, [request.seed], self.how).signal
+        around = spread(views[:1], self.problem.targets)
+        signal = sample(self.problem, given, around, [request.seed], self.how).signal
         parts = []
         for first in range(0, len(request.cameras), VIEWS):
             seen = self.problem.rendered(
@@ -226,6 +227,14 @@ class DFMInversion(_Method):
 
 
 KINDS: dict[str, type[_Method]] = {"scene": DFMScene, "motion": DFMMotion, "inversion": DFMInversion}
+
+
+def spread(view: Views, targets: int) -> Tensors:
+    """Cameras that together with `view` stand evenly around the origin: opposite to it, or a third of a turn apart."""
+    poses = [turned(view.cam_to_world, 2 * math.pi * k / (targets + 1)) for k in range(1, targets + 1)]
+    if targets == 1:
+        return {"pose": poses[0], "lens": view.intrinsics}
+    return {"pose": torch.stack(poses, 1), "lens": view.intrinsics[:, None].expand(-1, targets, 3, 3)}
 
 
 def turned(pose: Tensor, angle: float) -> Tensor:

@@ -68,5 +68,6 @@ def data_of(recipe: Recipe, method: GanMethod | None, folder: Path, log: Callabl
         return inversion_batches(method.generator, conditioning_of(method), recipe.size), about
     seeds = TRAIN_SEEDS[: recipe.objects]
     pictures = prepare_pictures(folder, VIEWS[recipe.problem], seeds, recipe.size, views=recipe.views, log=log)
-    make = scene_batches if recipe.problem == "scene" else motion_batches
-    return make(pictures), pictures.description
+    if recipe.problem == "motion":
+        return motion_batches(pictures), pictures.description
+    return scene_batches(pictures, recipe.settings.get("targets", 1)), pictures.description

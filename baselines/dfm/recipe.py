@@ -28,8 +28,8 @@ class Recipe:
         drop: probability that the context is dropped, for guidance.
         precision: of matrix products and convolutions.
         generator: method whose generator is inverted.
-        start: shipped method whose weights training begins with, as far as they go; the authors begin with a trained
-            pixelNeRF, too.
+        start: whose weights training begins with, as far as they go: a shipped method, or what is known of a folder
+            that was given. The authors begin with a trained pixelNeRF, too.
         seed: of initial weights and all random numbers.
     """
 
@@ -57,13 +57,13 @@ class Recipe:
         """This recipe with what was asked to be otherwise.
 
         Args:
-            changes: `batch`, `precision` or `seed`.
+            changes: `batch`, `precision`, `seed` or `start`.
 
         Raises:
             UserError: a number out of range.
             UnknownName: another precision, or another change.
         """
-        allowed = ("batch", "precision", "seed")
+        allowed = ("batch", "precision", "seed", "start")
         for name in changes:
             if name not in allowed:
                 raise UnknownName("change of this recipe", name, allowed)
@@ -100,6 +100,7 @@ MIXED_SCENE = replace(SCENE, settings={**SCENE.settings, "mixes": True})
 PAINTED_SCENE = replace(
     MIXED_SCENE, settings={**MIXED_SCENE.settings, "paints": True}, start="pixelnerf-small", steps=3_000
 )
+JOINT_SCENE = replace(PAINTED_SCENE, settings={**PAINTED_SCENE.settings, "targets": 2}, steps=5_500)
 
 TINY_MOTION = Recipe("motion", {"size": 16, "bases": 2, "answers": 2, "network": _TINY_PICTURE}, drop=0.0, **_TINY)
 TINY_SCENE = Recipe(
@@ -134,6 +135,7 @@ RECIPES: dict[str, dict[str, Recipe]] = {
         "small": SCENE,
         "small-mixed": MIXED_SCENE,
         "small-painted": PAINTED_SCENE,
+        "small-joint": JOINT_SCENE,
         "small-no-novel": replace(MIXED_SCENE, novel_weight=0.0),
         "tiny": TINY_SCENE,
     },

@@ -26,11 +26,11 @@ def write_samples(problem: InverseProblem, batches: Maker, path: Path) -> None:
     device = next(problem.parameters()).device
     batch = moved(batches(ROWS, scene_generator(0, "dfm.sheet")), device)
     given = batch.context["picture"]
-    columns = [given[:, 0] if given.ndim == 5 else given, batch.target.picture]
+    columns = [given[:, 0] if given.ndim == 5 else given, *batch.target.picture.split(3, 1)]
     for number in range(SAMPLES):
         seeds = [number * ROWS + row for row in range(ROWS)]
         drawn = sample(problem, batch.context, batch.target.parameters, seeds, Sampling(steps=STEPS))
-        columns.append(drawn.observation)
+        columns.extend(drawn.observation.split(3, 1))
     sheet = torch.cat([torch.cat(list(column.float().cpu()), 1) for column in columns], 2)
     content = io.BytesIO()
     Image.fromarray(_bytes(sheet).numpy()).save(content, "PNG")

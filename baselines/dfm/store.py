@@ -23,7 +23,7 @@ from .core import InverseProblem
 from .model_card import model_card
 from .problems import PROBLEMS, make_problem
 
-__all__ = ["CONFIG", "SCHEMA", "WEIGHTS", "Stored", "load_problem", "save_problem", "shipped"]
+__all__ = ["CONFIG", "SCHEMA", "WEIGHTS", "Stored", "described", "load_problem", "save_problem", "shipped"]
 
 SCHEMA = "viewsweep.dfm/1"
 CONFIG, WEIGHTS = "config.json", "problem.safetensors"
@@ -71,6 +71,24 @@ def shipped(name: str) -> Path:
     return Path(str(resources.files("viewsweep.baselines.dfm") / "weights" / name))
 
 
+def described(folder: Path) -> str:
+    """What is in a trained problem's folder, in words: its training, configuration, steps, and the weights' hash.
+
+    Raises:
+        UserError: there is no trained problem in it.
+        UnreadableFile: its record is damaged.
+    """
+    path = folder / "training.json"
+    if not path.is_file():
+        raise _no_problem(folder, path.name)
+    try:
+        record: Any = json.loads(path.read_text(encoding="utf-8"))
+        told = f"{record['what']} --config {record['config']}, {record['recipe']['steps']} steps"
+    except (KeyError, OSError, RecursionError, TypeError, ValueError) as error:
+        raise UnreadableFile(f"{path}: not the record of a training ({type(error).__name__}: {error}).") from error
+    return f"{told} (sha256 {file_digest(folder / WEIGHTS)[:12]})"
+
+
 def load_problem(folder: Path, device: str = "cpu") -> Stored:
     """Read a problem's folder.
 
@@ -80,10 +98,7 @@ def load_problem(folder: Path, device: str = "cpu") -> Stored:
     """
     path = folder / CONFIG
     if not path.is_file():
-        raise UserError(
-            f"{folder}: there is no {CONFIG}, so this is no folder of a trained problem.",
-            hint="Train one with `viewsweep train dfm-motion --out DIR` and give DIR/problem.",
-        )
+        raise _no_problem(folder, CONFIG)
     try:
         config: Any = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
@@ -100,3 +115,10 @@ def load_problem(folder: Path, device: str = "cpu") -> Stored:
     hint = "The file belongs to another problem than config.json describes; both come from one training."
     problem.load_state_dict(read_weights(folder / WEIGHTS, problem, hint=hint))
     return Stored(problem.eval().requires_grad_(False), config["problem"], inverted, file_digest(folder / WEIGHTS))
+
+
+def _no_problem(folder: Path, missing: str) -> UserError:
+    return UserError(
+        f"{folder}: there is no {missing}, so this is no folder of a trained problem.",
+        hint="Train one with `viewsweep train dfm-motion --out DIR` and give DIR/problem.",
+    )

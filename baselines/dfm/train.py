@@ -23,7 +23,7 @@ from .core import InverseProblem
 from .problems import data_of, new_problem
 from .recipe import RECIPES, Recipe
 from .sheets import write_samples
-from .store import load_problem, save_problem, shipped
+from .store import described, load_problem, save_problem, shipped
 from .training import Task, fit
 
 __all__ = [
@@ -47,6 +47,7 @@ def train(
     device: str = "cpu",
     data: Path | None = None,
     log: Callable[[str], None] = print,
+    start: str | Path | None = None,
     **changes: Any,
 ) -> Path:
     """Train a problem and write it.
@@ -59,6 +60,7 @@ def train(
         device: torch device.
         data: folder for tabletop's rendered pictures (default ``out/pictures``), which trainings may share.
         log: takes progress lines.
+        start: a trained problem's folder to begin with, instead of the recipe's.
         changes: see `Recipe.changed`.
 
     Returns:
@@ -66,7 +68,7 @@ def train(
 
     Raises:
         UnknownName: there is no such training or configuration.
-        UserError: numbers out of range.
+        UserError: numbers out of range; a start that is no trained problem, or of another shape.
         UnreadableFile: the checkpoint is damaged or belongs to another recipe.
     """
     if what not in RECIPES:
@@ -74,12 +76,14 @@ def train(
     if config not in RECIPES[what]:
         raise UnknownName(f"configuration of {what}", config, RECIPES[what])
     known = RECIPES[what][config]
+    if start is not None:
+        changes["start"] = described(Path(start))
     recipe = known.changed(steps=steps, **changes)
     accelerator = make_accelerator(device, recipe.precision)
     started = time.monotonic()
     problem, inverted = new_problem(recipe, device)
     if recipe.start:
-        begin(problem, shipped(recipe.start))
+        begin(problem, shipped(recipe.start) if start is None else Path(start))
     batches, about = data_of(recipe, inverted, data or out / "pictures", log)
     task = Task(what, problem, batches, lambda made, path: write_samples(made, batches, path), about)
     trained = fit(task, recipe, out, device=device, log=log)
@@ -150,4 +154,6 @@ def _command(what: str, config: str, known: Recipe, recipe: Recipe) -> str:
     for name in ("steps", "batch", "precision", "seed"):
         if getattr(recipe, name) != getattr(known, name):
             words.append(f"--{name} {getattr(recipe, name)}")
+    if recipe.start != known.start:
+        words.append("--start BEFORE/problem")
     return " ".join(words)

@@ -33,10 +33,10 @@ class Rays:
         """Origins that broadcast against the directions, [N, 1 or R, 3]."""
         return self.origins if self.origins.ndim == 3 else self.origins[:, None]
 
-    def in_a_row(self) -> Rays:
-        """The rays of all pictures as those of a single one, [1, N * R, 3]: for many views of one scene."""
+    def in_rows(self, count: int) -> Rays:
+        """The rays of all pictures as those of `count`, [count, N * R / count, 3]: for many views of each scene."""
         origins = self.starts.expand_as(self.directions)
-        return Rays(origins.reshape(1, -1, 3), self.directions.reshape(1, -1, 3))
+        return Rays(origins.reshape(count, -1, 3), self.directions.reshape(count, -1, 3))
 
 
 def rays_of(views: Views, height: int, width: int, patch: Patch | None = None) -> Rays:

@@ -90,7 +90,7 @@ def render(
         raise ValueError("occupancy is for drawing without gradients (torch.no_grad()) and without a generator")
     items, count = rays.directions.shape[:2]
     if shared:
-        rays = rays.in_a_row()
+        rays = rays.in_rows(1)
     if occupancy is not None and len(rays.directions) != 1:
         raise ValueError("occupancy is of one scene; for many views of it say shared=True")
     stretch = rays.directions.norm(dim=-1)

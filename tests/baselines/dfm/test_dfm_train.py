@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from viewsweep.baselines.dfm import training
-from viewsweep.baselines.dfm.method import KINDS, DFMMotion, DFMScene
+from viewsweep.baselines.dfm.method import KINDS, DFMMotion, DFMScene, spread
 from viewsweep.baselines.dfm.problems import new_problem
 from viewsweep.baselines.dfm.recipe import RECIPES
 from viewsweep.baselines.dfm.sampling import Sampling
-from viewsweep.baselines.dfm.store import load_problem, shipped
+from viewsweep.baselines.dfm.store import load_problem, save_problem, shipped
 from viewsweep.baselines.dfm.train import begin, train
+from viewsweep.baselines.gan.base import Views
 from viewsweep.scenes import sweep360
 from viewsweep.scenes.cameras import Cameras
 from viewsweep.scenes.errors import UnknownName, UnreadableFile, UserError
@@ -226,6 +227,43 @@ def test_what_recipes_begin_with_is_shipped_and_fits(what: str) -> None:
     for recipe in RECIPES[what].values():
         if recipe.start:
             begin(new_problem(recipe, "cpu")[0], shipped(recipe.start))
+
+
+def test_training_goes_on_from_a_given_folder(trained: dict[str, Path], tmp_path: Path, data: dict[str, Path]) -> None:
+    """Its weights are where the first step begins; the record says what they were, and not where they lay."""
+    settings: dict[str, object] = {"what": "dfm", "steps": 1, "log": lambda _: None, "data": data["scene"]}
+    start = trained["pixelnerf"]
+    found = load_problem(train("tiny", tmp_path / "given", start=start, **settings)).problem.state_dict()  # type: ignore[arg-type]
+    for name, value in load_problem(start).problem.state_dict().items():
+        assert float((found[name] - value).abs().max()) < 2e-3, name  # one step, warming up
+    record = json.loads((tmp_path / "given" / "problem" / "training.json").read_text())
+    assert record["recipe"]["start"].startswith("pixelnerf --config tiny, 4 steps (sha256 ")
+    assert record["command"].endswith("--start BEFORE/problem")
+    assert str(start) not in json.dumps(record)
+    with pytest.raises(UserError, match="no folder of a trained problem"):
+        train("tiny", tmp_path / "none", start=tmp_path, **settings)  # type: ignore[arg-type]
+    (tmp_path / "training.json").write_text('{"what": "dfm"}')
+    with pytest.raises(UnreadableFile, match="record of a training"):
+        train("tiny", tmp_path / "none", start=tmp_path, **settings)  # type: ignore[arg-type]
+
+
+def test_a_method_of_two_targets_answers_its_requests(tmp_path: Path) -> None:
+    """What it samples stands around what it is given: a third of a turn to either side."""
+    recipe = RECIPES["dfm"]["tiny"]
+    recipe = replace(recipe, settings={**recipe.settings, "targets": 2})
+    problem, _ = new_problem(recipe, "cpu")
+    record = {"what": "dfm", "config": "tiny", "recipe": asdict(recipe), "data": "", "command": "", "device": ""}
+    record |= {"processes": 1, "minutes_since_last_start": 0, "torch": ""}
+    save_problem(tmp_path, problem, "scene", "", record)
+    method = DFMScene(tmp_path, how=HOW)
+    first, second = method.generate([request(recipe.size), request(recipe.size, 6)])
+    assert first.rgb.shape == (3, recipe.size, recipe.size, 3)
+    assert not torch.equal(first.rgb, second.rgb)
+    own = Views.of(sweep360(3, 0.26))
+    around = spread(own[:1], 2)["pose"][0]
+    order = around[:, None, :3, 3].sub(own.cam_to_world[None, 1:, :3, 3]).norm(dim=-1).argmin(1)
+    assert sorted(order.tolist()) == [0, 1]
+    assert torch.allclose(around[:, :3, 3], own.cam_to_world[1:][order][:, :3, 3], atol=1e-5)
 
 
 def test_unknown_names_and_numbers_are_refused(tmp_path: Path) -> None:
