@@ -26,6 +26,10 @@ __all__ = ["InverseGraphics"]
 HINTS = 8
 """Channels of features of the coarse rendering, beside colour and depth."""
 
+AT_ONCE = {"cpu": 2**12, "cuda": 2**18}
+"""Evaluations of the field held at once without gradients. Each is of several pictures: in a CPU's caches 2^12 of them
+take 0.4 times as long as 2^16."""
+
 
 class InverseGraphics(InverseProblem):
     """Context: "picture" [N, V, 3, H, W], "pose" [N, V, 4, 4] (camera to world), "lens" [N, V, 3, 3].
@@ -149,7 +153,8 @@ class InverseGraphics(InverseProblem):
             return raw, values if self.field.mixture is not None else values.tanh()
 
         behind = self.backdrop(signal["backdrop"], rays.directions).tanh()
-        found = render(field, rays, self.marching, background=behind, shared=shared)
+        memory = AT_ONCE.get(behind.device.type, AT_ONCE["cpu"])
+        found = render(field, rays, self.marching, background=behind, memory=memory, shared=shared)
         if not several:
             return found
         values, depth, alpha = (

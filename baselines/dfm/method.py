@@ -40,8 +40,9 @@ __all__ = [
 
 VERSION = "1"
 
-REFINE = 30
-"""Gradient steps of the shipped inversions: their encoders alone keep what is given to about 20 dB."""
+DEFAULTS = {"scene": Sampling(steps=10), "motion": Sampling(), "inversion": Sampling(refine=30)}
+"""How each kind of problem is sampled by default. More steps do not make scenes better. Inversions are refined: their
+encoders alone keep what is given to about 20 dB."""
 
 VIEWS = 8
 """Views drawn at once. A constant, so that neither the batch nor the machine's memory decides how sums round."""
@@ -251,7 +252,8 @@ def load_shipped(name: str, device: str = "cpu", how: Sampling | None = None) ->
         UserError: there is none of that name.
     """
     folder = shipped(name)
-    return KINDS[load_problem(folder).name](folder, name=name, device=device, how=how)
+    kind = load_problem(folder).name
+    return KINDS[kind](folder, name=name, device=device, how=DEFAULTS[kind] if how is None else how)
 
 
 def load_folder(folder: Path, *, name: str, device: str = "cpu") -> _Method:
@@ -261,8 +263,7 @@ def load_folder(folder: Path, *, name: str, device: str = "cpu") -> _Method:
         UserError: there is no problem in the folder.
     """
     kind = load_problem(folder).name
-    how = Sampling(refine=REFINE) if kind == "inversion" else Sampling()
-    return KINDS[kind](folder, name=name, device=device, how=how)
+    return KINDS[kind](folder, name=name, device=device, how=DEFAULTS[kind])
 
 
 def load_dfm_small(device: str = "cpu") -> _Method:
@@ -282,7 +283,7 @@ def load_motion_small(device: str = "cpu") -> _Method:
 
 def load_inversion_small(device: str = "cpu") -> _Method:
     """Latents of `eg3d-small` from half of a picture, sampled."""
-    return load_shipped("dfm-inversion-small", device, Sampling(refine=REFINE))
+    return load_shipped("dfm-inversion-small", device)
 
 
 def _same_question(one: Request, other: Request) -> bool:
