@@ -14,6 +14,7 @@ from viewsweep.baselines.dfm.recipe import RECIPES
 from viewsweep.baselines.dfm.sampling import Sampling, sample
 
 SIZE, TARGETS, SCENES = 16, 2, 3
+TIMES = torch.tensor([0.2, 0.5, 0.8])
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +45,7 @@ def one(parameters: dict[str, Tensor], target: int) -> dict[str, Tensor]:
 
 
 def denoised(problem: InverseGraphics, batch: Batch, noisy: Tensor) -> dict[str, Tensor]:
-    return problem.denoise(batch.context, noisy, torch.full((SCENES,), 0.3), batch.target.parameters)
+    return problem.denoise(batch.context, noisy, TIMES, batch.target.parameters)
 
 
 def test_an_observation_of_two_cameras_is_two_pictures_of_one_field(problem: InverseGraphics, batch: Batch) -> None:
@@ -61,14 +62,13 @@ def test_each_noisy_picture_is_looked_at_with_its_own_camera(problem: InverseGra
     """What the network makes of a picture does not depend on the others; the order of the pictures is none."""
     cameras, noisy = batch.target.parameters, torch.randn(SCENES, 3 * TARGETS, SIZE, SIZE)
     signal = denoised(problem, batch, noisy)
-    time = torch.full((SCENES,), 0.3)
     for target in range(TARGETS):
-        alone = problem.denoise(batch.context, noisy.split(3, 1)[target], time, one(cameras, target))
+        alone = problem.denoise(batch.context, noisy.split(3, 1)[target], TIMES, one(cameras, target))
         torch.testing.assert_close(signal["features"][:, 1 + target], alone["features"][:, 1], atol=1e-5, rtol=0)
         torch.testing.assert_close(signal["painted"].split(3, 1)[target], alone["painted"], atol=1e-5, rtol=0)
         torch.testing.assert_close(signal["hint"].split(3, 1)[target], alone["hint"], atol=1e-5, rtol=0)
     turned = {name: value.flip(1) for name, value in cameras.items()}
-    flipped = problem.denoise(batch.context, torch.cat(noisy.split(3, 1)[::-1], 1), time, turned)
+    flipped = problem.denoise(batch.context, torch.cat(noisy.split(3, 1)[::-1], 1), TIMES, turned)
     seen, same = problem.observe(signal, cameras), problem.observe(flipped, cameras)
     torch.testing.assert_close(seen, same, atol=1e-5, rtol=0)
 
