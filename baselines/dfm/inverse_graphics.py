@@ -28,7 +28,7 @@ HINTS = 8
 
 AT_ONCE = {"cpu": 2**12, "cuda": 2**18}
 """Evaluations of the field held at once without gradients. Each is of several pictures: in a CPU's caches 2^12 of them
-take 0.4 times as long as 2^16."""
+take 0.4 times as long as 2^16. The number for GPUs is not measured."""
 
 
 class InverseGraphics(InverseProblem):

@@ -41,7 +41,8 @@ __all__ = [
 VERSION = "1"
 
 DEFAULTS = {"scene": Sampling(steps=10), "motion": Sampling(), "inversion": Sampling(refine=30)}
-"""How each kind of problem is sampled by default. More steps do not make scenes better. Inversions are refined: their
+"""How each kind of problem is sampled by default. Scenes: ten steps were as good as twenty with `small-mixed`, at half
+the cost; `small-joint` was measured with ten only. Inversions are refined: their
 encoders alone keep what is given to about 20 dB."""
 
 VIEWS = 8

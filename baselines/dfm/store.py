@@ -86,6 +86,8 @@ def described(folder: Path) -> str:
         told = f"{record['what']} --config {record['config']}, {record['recipe']['steps']} steps"
     except (KeyError, OSError, RecursionError, TypeError, ValueError) as error:
         raise UnreadableFile(f"{path}: not the record of a training ({type(error).__name__}: {error}).") from error
+    if not (folder / WEIGHTS).is_file():
+        raise _no_problem(folder, WEIGHTS)
     return f"{told} (sha256 {file_digest(folder / WEIGHTS)[:12]})"
 
 

@@ -245,6 +245,9 @@ def test_training_goes_on_from_a_given_folder(trained: dict[str, Path], tmp_path
     (tmp_path / "training.json").write_text('{"what": "dfm"}')
     with pytest.raises(UnreadableFile, match="record of a training"):
         train("tiny", tmp_path / "none", start=tmp_path, **settings)  # type: ignore[arg-type]
+    (tmp_path / "training.json").write_text(json.dumps(record))
+    with pytest.raises(UserError, match=r"there is no problem\.safetensors"):
+        train("tiny", tmp_path / "none", start=tmp_path, **settings)  # type: ignore[arg-type]
 
 
 def test_a_method_of_two_targets_answers_its_requests(tmp_path: Path) -> None:
